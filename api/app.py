@@ -1,0 +1,290 @@
+"""The application: settings in, a Flask app out."""
+
+import atexit
+import importlib.resources
+import re
+import time
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+import structlog
+from flask import Flask, Response, g, redirect, request, send_from_directory
+from flask.json.provider import JSONProvider
+from flask.typing import ResponseReturnValue
+from flask_compress import Compress
+from flask_smorest import Api
+
+import sync.wiring  # noqa: F401 - this process changes rows
+from api import (
+    accounts,
+    assets,
+    attention,
+    board,
+    cli,
+    errors,
+    figures,
+    files,
+    health,
+    orders,
+    parts,
+    plans,
+    public,
+    session,
+    slips,
+    visits,
+)
+from api import requests as fault_reports
+from api import sync as sync_door
+from api.doors import dumps
+from api.limits import limiter
+from core import database, jobs
+from core import files as core_files
+from core.errors import Invalid
+from core.ids import new_id
+from core.logs import configure_logs
+from core.settings import Settings, from_environment
+from sync import cursor
+from work import reports
+
+log = structlog.get_logger("api")
+
+BIGGEST_BODY = 12 * 1024 * 1024
+BIGGEST_JSON = 2 * 1024 * 1024
+
+VIEWS = (
+    session.blp,
+    accounts.blp,
+    fault_reports.blp,
+    orders.blp,
+    visits.blp,
+    assets.blp,
+    parts.blp,
+    slips.blp,
+    plans.blp,
+    board.blp,
+    figures.blp,
+    attention.blp,
+    files.blp,
+    sync_door.blp,
+)
+
+PAGE_POLICY = (
+    "default-src 'self'; img-src 'self' data: blob: {tiles}; style-src 'self' 'unsafe-inline'; "
+    "script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'; object-src 'none'; base-uri 'none'; "
+    "form-action 'self'; frame-ancestors 'none'"
+)
+# The documentation page starts itself with an inline script.
+DOCS_POLICY = "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; script-src 'self' 'unsafe-inline'"
+
+
+class _Json(JSONProvider):
+    """Our JSON writer also where the framework writes."""
+
+    def dumps(self, obj: Any, **kwargs: Any) -> str:
+        options = orjson.OPT_UTC_Z | (orjson.OPT_SORT_KEYS if kwargs.get("sort_keys") else 0)
+        return orjson.dumps(obj, option=options, default=str).decode()
+
+    def loads(self, s: str | bytes, **kwargs: Any) -> Any:
+        return orjson.loads(s)
+
+
+class _App(Flask):
+    json_provider_class = _Json
+
+
+def create_app(settings: Settings | None = None, *, db: database.Database | None = None) -> Flask:
+    """Return the application.
+
+    Raises SettingsError when the environment makes no sense.
+    """
+    settings = settings or from_environment()
+    configure_logs(settings.log_format)
+    db = db or database.Database(settings.database_url)
+    database.bind(db)
+    core_files.bind(core_files.FileStore(settings.files))
+    cursor.configure(settings.secret_key)
+    reports.configure(fonts=settings.fonts, public_url=settings.public_url)
+
+    app = _App("fieldwright", root_path=str(importlib.resources.files("api")), static_folder=None)
+    app.extensions["fieldwright"] = settings
+    app.secret_key = settings.secret_key
+    app.config.update(
+        API_TITLE="Fieldwright",
+        API_VERSION="1",
+        OPENAPI_VERSION="3.1.0",
+        OPENAPI_URL_PREFIX="/v1",
+        OPENAPI_JSON_PATH="openapi.json",
+        OPENAPI_SWAGGER_UI_PATH="/docs",
+        OPENAPI_SWAGGER_UI_URL="/v1/docs/assets/",
+        API_SPEC_OPTIONS={
+            "info": {"description": "The backend a field-service company runs its day on."},
+            "components": {
+                "securitySchemes": {
+                    "bearer": {"type": "http", "scheme": "bearer"},
+                    "cookie": {"type": "apiKey", "in": "cookie", "name": "fw_access"},
+                }
+            },
+            "security": [{"bearer": []}, {"cookie": []}],
+        },
+        MAX_CONTENT_LENGTH=BIGGEST_BODY,
+        MAX_FORM_MEMORY_SIZE=1024 * 1024,
+        COMPRESS_MIMETYPES=[
+            "text/html",
+            "text/css",
+            "application/javascript",
+            "text/javascript",
+            "application/json",
+            "image/svg+xml",
+        ],
+        COMPRESS_ALGORITHM=["zstd", "br", "gzip"],
+        COMPRESS_MIN_SIZE=1000,
+        RATELIMIT_ENABLED=settings.limits,
+        RATELIMIT_STORAGE_URI=settings.redis_url or "memory://",
+    )
+    errors.install(app)
+    limiter.init_app(app)
+    Compress(app)
+    app.before_request(_begin)
+    app.after_request(_end)
+
+    api = Api(app)
+    api.ERROR_SCHEMA = errors.ErrorView
+    for blp in VIEWS:
+        api.register_blueprint(blp)
+    app.register_blueprint(public.blp)
+    app.register_blueprint(health.blp)
+    _serve_docs(app)
+    _serve_web(app, settings)
+    cli.install(app)
+    return app
+
+
+def start_jobs(app: Flask) -> Callable[[], None]:
+    """Begin to work the queue in this process, or to hand it to RQ; return what stops it again."""
+    settings: Settings = app.extensions["fieldwright"]
+    if not settings.run_jobs:
+        return lambda: None
+    worker: jobs.Runner | jobs.Clockwork
+    if settings.redis_url:
+        from api.queues import rq_sender  # noqa: PLC0415 - RQ is loaded only where Redis is used
+
+        worker = jobs.Clockwork(database.bound(), rq_sender(settings.redis_url)).start()
+    else:
+        worker = jobs.Runner(database.bound()).start()
+    jobs.waker = worker.wake
+    atexit.register(worker.close)
+    return worker.close
+
+
+def _begin() -> None:
+    given = request.headers.get("X-Request-Id", "")
+    g.request_id = given if re.fullmatch(r"[A-Za-z0-9._-]{8,64}", given) else new_id().hex
+    g.started = time.perf_counter()
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(request_id=g.request_id)
+    _check_body()
+
+
+def _check_body() -> None:
+    """Refuse a body that is not JSON where only JSON is understood, before anything reads it."""
+    if request.method in ("GET", "HEAD", "OPTIONS", "DELETE") or not request.path.startswith(
+        "/v1/"
+    ):
+        return
+    if request.path.startswith("/v1/files/") or not (
+        request.content_length or "chunked" in request.headers.get("Transfer-Encoding", "")
+    ):
+        return
+    if request.mimetype != "application/json":
+        from werkzeug.exceptions import UnsupportedMediaType  # noqa: PLC0415
+
+        raise UnsupportedMediaType
+    if (request.content_length or 0) > BIGGEST_JSON:
+        from werkzeug.exceptions import RequestEntityTooLarge  # noqa: PLC0415
+
+        raise RequestEntityTooLarge
+    raw = request.get_data()
+    try:
+        content = orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        raise Invalid(
+            "The body is not valid JSON.", fields={"body": ["Not valid JSON."]}
+        ) from error
+    if not isinstance(content, dict):
+        raise Invalid("The body must be a JSON object.", fields={"body": ["Not an object."]})
+
+
+def _end(response: Response) -> Response:
+    settings: Settings = _settings()
+    response.headers["X-Request-Id"] = g.get("request_id", "")
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    response.headers.setdefault("Referrer-Policy", "same-origin")
+    response.headers.setdefault(
+        "Content-Security-Policy", PAGE_POLICY.format(tiles=_tiles_host(settings))
+    )
+    if settings.secure_cookies:
+        response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+    if request.path.startswith("/v1/"):
+        response.headers.setdefault("Cache-Control", "no-store")
+    took = time.perf_counter() - g.get("started", time.perf_counter())
+    health.observe(request, response, took)
+    log.info(
+        "request",
+        method=request.method,
+        path=request.path,
+        status=response.status_code,
+        ms=round(took * 1000, 1),
+        actor=str(g.actor.account_id) if "actor" in g else None,
+    )
+    return response
+
+
+def _settings() -> Settings:
+    from api.doors import settings  # noqa: PLC0415
+
+    return settings()
+
+
+def _tiles_host(settings: Settings) -> str:
+    match = re.match(r"https?://[^/]+", settings.tiles_url or "")
+    return match[0].replace("{s}", "*") if match else ""
+
+
+def _serve_docs(app: Flask) -> None:
+    assets_folder = str(importlib.resources.files("flask_swagger_ui") / "dist")
+
+    @app.get("/v1/docs/assets/<path:name>")
+    def docs_asset(name: str) -> Response:
+        return send_from_directory(assets_folder, name, max_age=86400)
+
+    @app.after_request
+    def docs_policy(response: Response) -> Response:
+        if request.path == "/v1/docs":
+            response.headers["Content-Security-Policy"] = DOCS_POLICY
+        return response
+
+
+def _serve_web(app: Flask, settings: Settings) -> None:
+    @app.get("/")
+    def home() -> ResponseReturnValue:
+        return redirect("/app/")
+
+    @app.get("/app/")
+    @app.get("/app/<path:name>")
+    def web(name: str = "index.html") -> ResponseReturnValue:
+        if not (settings.web / name).is_file():
+            name = "index.html"
+        response = send_from_directory(settings.web, name)
+        fixed = name.startswith("assets/")
+        response.headers["Cache-Control"] = (
+            "public, max-age=31536000, immutable" if fixed else "no-cache"
+        )
+        return response
+
+    @app.get("/app/settings.json")
+    def web_settings() -> Response:
+        return Response(
+            dumps({"tiles_url": settings.tiles_url, "demo": not settings.production}),
+            mimetype="application/json",
+        )

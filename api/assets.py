@@ -1,0 +1,199 @@
+"""Customers, sites and machines at the REST door."""
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from flask import Response
+from flask.views import MethodView
+
+from analytics.machines import reliability_of
+from api.codes import qr_svg
+from api.doors import Blueprint, performs, reads, settings
+from api.pages import page_view
+from assets import actions, queries
+from assets.schemas import (
+    AssetFilter,
+    AssetView,
+    CustomerView,
+    FailureCodeView,
+    NewAsset,
+    NewCustomer,
+    NewSite,
+    ReliabilityView,
+    RepairView,
+    SearchFilter,
+    SiteFilter,
+    SiteView,
+    TagView,
+)
+from core import clock
+from core.shapes import Paged, page_of
+
+blp = Blueprint(
+    "assets",
+    __name__,
+    url_prefix="/v1",
+    description="Customers, their sites, and the machines there.",
+)
+
+RELIABILITY_WINDOW = timedelta(days=365)
+
+
+@blp.route("/customers")
+class Customers(MethodView):
+    """Whose machines we look after."""
+
+    @blp.arguments(SearchFilter, location="query")
+    @blp.response(200, page_of(CustomerView))
+    def get(self, data: dict[str, Any]) -> dict[str, Any]:
+        """List customers by name."""
+        with reads() as unit:
+            return page_view(queries.customers(unit, **data))
+
+    @blp.arguments(NewCustomer)
+    @blp.response(201, CustomerView)
+    def post(self, data: dict[str, Any]) -> Response:
+        """Add a customer."""
+        return performs(
+            lambda unit: actions.add_customer(unit, **data),
+            CustomerView,
+            name="customer.add",
+            status=201,
+        )
+
+
+@blp.route("/customers/<uuid:customer_id>")
+class OneCustomer(MethodView):
+    """One customer."""
+
+    @blp.response(200, CustomerView)
+    def get(self, customer_id: UUID) -> Any:
+        """Show a customer."""
+        with reads() as unit:
+            return queries.customer_for(unit, customer_id)
+
+
+@blp.route("/sites")
+class Sites(MethodView):
+    """Where machines stand."""
+
+    @blp.arguments(SiteFilter, location="query")
+    @blp.response(200, page_of(SiteView))
+    def get(self, data: dict[str, Any]) -> dict[str, Any]:
+        """List sites by name."""
+        with reads() as unit:
+            return page_view(queries.sites(unit, **data))
+
+    @blp.arguments(NewSite)
+    @blp.response(201, SiteView)
+    def post(self, data: dict[str, Any]) -> Response:
+        """Add a site."""
+        return performs(
+            lambda unit: actions.add_site(unit, **data), SiteView, name="site.add", status=201
+        )
+
+
+@blp.route("/sites/<uuid:site_id>")
+class OneSite(MethodView):
+    """One site."""
+
+    @blp.response(200, SiteView)
+    def get(self, site_id: UUID) -> Any:
+        """Show a site."""
+        with reads() as unit:
+            return queries.site_for(unit, site_id)
+
+
+@blp.route("/assets")
+class Assets(MethodView):
+    """The machines."""
+
+    @blp.arguments(AssetFilter, location="query")
+    @blp.response(200, page_of(AssetView))
+    def get(self, data: dict[str, Any]) -> dict[str, Any]:
+        """List machines by number."""
+        with reads() as unit:
+            return page_view(queries.assets(unit, **data))
+
+    @blp.arguments(NewAsset)
+    @blp.response(201, AssetView)
+    def post(self, data: dict[str, Any]) -> Response:
+        """Add a machine."""
+        return performs(
+            lambda unit: actions.add_asset(unit, **data), AssetView, name="asset.add", status=201
+        )
+
+
+@blp.route("/assets/<uuid:asset_id>")
+class OneAsset(MethodView):
+    """One machine."""
+
+    @blp.response(200, AssetView)
+    def get(self, asset_id: UUID) -> Any:
+        """Show a machine."""
+        with reads() as unit:
+            return queries.asset_for(unit, asset_id)
+
+
+@blp.route("/assets/<uuid:asset_id>/history")
+class History(MethodView):
+    """What was done to a machine."""
+
+    @blp.arguments(Paged, location="query")
+    @blp.response(200, page_of(RepairView))
+    def get(self, data: dict[str, Any], asset_id: UUID) -> dict[str, Any]:
+        """List a machine's repairs, newest first."""
+        with reads() as unit:
+            return page_view(queries.history(unit, asset_id, **data))
+
+
+@blp.route("/assets/<uuid:asset_id>/reliability")
+class Reliability(MethodView):
+    """How long a machine runs between failures."""
+
+    @blp.response(200, ReliabilityView)
+    def get(self, asset_id: UUID) -> dict[str, Any]:
+        """Show a machine's time between failures over the last year, with its count and interval."""
+        with reads() as unit:
+            now = clock.now()
+            return reliability_of(unit, asset_id, since=now - RELIABILITY_WINDOW, until=now)
+
+
+@blp.route("/assets/<uuid:asset_id>/tags")
+class Tags(MethodView):
+    """The labels on a machine."""
+
+    @blp.response(201, TagView)
+    def post(self, asset_id: UUID) -> Response:
+        """Stick a new label on a machine. Its code is shown this once."""
+
+        def stick(unit: Any) -> dict[str, str]:
+            token = actions.stick_tag(unit, asset_id)
+            return {"token": token, "url": f"{settings().public_url}/q/{token}"}
+
+        return performs(stick, TagView, name="asset.tag", status=201)
+
+
+@blp.route("/tags/<token>.svg")
+class TagImage(MethodView):
+    """A label as a picture."""
+
+    @blp.response(200, content_type="image/svg+xml")
+    def get(self, token: str) -> Response:
+        """Draw the QR code of a label whose code one has."""
+        with reads() as unit:
+            queries.asset_behind(unit, token)
+        # Capitals make the smallest code, and machines read hosts and schemes in any case.
+        return qr_svg(f"{settings().public_url}/q/{token}")
+
+
+@blp.route("/failure-codes")
+class FailureCodes(MethodView):
+    """The words people pick from."""
+
+    @blp.response(200, page_of(FailureCodeView))
+    def get(self) -> dict[str, Any]:
+        """List symptoms, modes, causes and remedies."""
+        with reads() as unit:
+            return {"items": queries.failure_codes(unit), "next": None}

@@ -1,0 +1,121 @@
+"""The command line: `flask db upgrade`, `flask seed`, `flask import`, `flask audit verify`, `flask jobs …`."""
+
+from pathlib import Path
+from uuid import UUID
+
+import click
+import sqlalchemy as sa
+from flask import Flask
+from flask.cli import AppGroup
+from rich.console import Console
+from rich.table import Table
+
+from api.doors import settings
+from core import audit, jobs, migrations
+from core.database import bound
+from core.errors import DomainError
+from core.tenancy import announce
+from people.models import Organisation
+
+db_commands = AppGroup("db", help="The database.")
+audit_commands = AppGroup("audit", help="The audit trail.")
+jobs_commands = AppGroup("jobs", help="The queue.")
+
+
+@db_commands.command("upgrade")
+def upgrade() -> None:
+    """Bring the database up to date."""
+    migrations.upgrade(settings().database_url)
+
+
+@click.command("seed")
+@click.option("--if-empty", is_flag=True, help="Do nothing when there is a company already.")
+@click.option(
+    "--seed",
+    "number",
+    default=2026,
+    show_default=True,
+    help="The same number makes the same company.",
+)
+def seed(if_empty: bool, number: int) -> None:
+    """Fill in a believable company from real data."""
+    from seed.company import build, print_accounts  # noqa: PLC0415 - loaded only when it is asked for
+
+    console = Console()
+    with bound().reading() as session:
+        known = session.scalar(sa.select(sa.func.count()).select_from(Organisation))
+    if known and if_empty:
+        print_accounts(console)
+        return
+    build(console, seed=number)
+    print_accounts(console)
+
+
+@click.command("import")
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--organisation", required=True, help="The name of the company.")
+@click.option("--apply", "write", is_flag=True, help="Write; without it only a preview is shown.")
+def import_(folder: Path, organisation: str, write: bool) -> None:
+    """Read customers, sites, assets, parts, stock and orders from CSV files in a folder."""
+    from seed.tables import run  # noqa: PLC0415 - loaded only when it is asked for
+
+    if not run(Console(), folder, organisation, write=write):
+        raise click.exceptions.Exit(1)
+
+
+@audit_commands.command("verify")
+def verify() -> None:
+    """Walk every organisation's chain and name what was changed."""
+    bad = False
+    with bound().reading() as session:
+        organisations = session.execute(sa.select(Organisation.id, Organisation.name)).all()
+    for org_id, name in organisations:
+        with bound().engine.connect() as connection:
+            announce(connection, org_id)
+            length, faults = audit.verify(connection, org_id)
+        click.echo(
+            f"{name}: {length} entries, {'whole' if not faults else f'{len(faults)} faults'}"
+        )
+        for fault in faults[:50]:
+            click.echo(f"  entry {fault.n}: {fault.what}")
+        bad = bad or bool(faults)
+    if bad:
+        raise click.exceptions.Exit(1)
+
+
+@jobs_commands.command("failed")
+def failed() -> None:
+    """List the jobs that were given up."""
+    rows = jobs.failed(bound())
+    table = Table("id", "job", "attempts", "last error")
+    for row in rows:
+        table.add_row(
+            str(row.id),
+            row.name,
+            str(row.attempts),
+            (row.error or "").strip().splitlines()[-1][:120],
+        )
+    Console().print(table if rows else "No job has failed.")
+
+
+@jobs_commands.command("retry")
+@click.argument("job_id", type=click.UUID)
+def retry(job_id: UUID) -> None:
+    """Give a failed job a fresh start."""
+    try:
+        jobs.retry(bound(), job_id)
+    except DomainError as error:
+        raise click.ClickException(error.message) from error
+    click.echo("It will be tried again.")
+
+
+@jobs_commands.command("drain")
+def drain() -> None:
+    """Run what is ready, here and now."""
+    click.echo(f"{jobs.drain(bound())} jobs were run.")
+
+
+def install(app: Flask) -> None:
+    """Add the commands."""
+    for command in (db_commands, audit_commands, jobs_commands, seed, import_):
+        app.cli.add_command(command)

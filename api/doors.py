@@ -1,0 +1,164 @@
+"""What every view needs at the door: who asks, in which unit, answered how, and only once."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any, TypeVar
+from uuid import UUID
+
+import orjson
+from flask import Response, current_app, g, request
+from flask_smorest import Blueprint as SmorestBlueprint
+
+from core import clock
+from core.actor import Actor
+from core.database import retried
+from core.errors import Forbidden, Invalid, StaleVersion, Unauthenticated
+from core.receipts import Receipt, earlier, fingerprint
+from core.settings import Settings
+from core.shapes import Shape
+from core.unit import Unit, reading, unit_of_work
+from people.signin import actor_for, check_device
+
+T = TypeVar("T")
+
+CSRF_HEADER = "X-CSRF-Token"
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+def settings() -> Settings:
+    """Return the settings of this process."""
+    found: Settings = current_app.extensions["fieldwright"]
+    return found
+
+
+class Blueprint(SmorestBlueprint):
+    """A part of the REST door. Its views need a sign-in unless they say `public`."""
+
+
+def current_actor(*, any_device: bool = False) -> Actor:
+    """Return who asks; `any_device` lets a suspended or revoked one say what it still has to say.
+
+    Raises Unauthenticated without a token, SessionEnded for a dead one, Forbidden when a cookie
+    comes without the matching header: another site may have sent it.
+    """
+    if "actor" not in g:
+        header = request.headers.get("Authorization", "")
+        token = header[7:].strip() if header[:7].lower() == "bearer " else ""
+        by_cookie = not token and "fw_access" in request.cookies
+        if by_cookie:
+            token = request.cookies["fw_access"]
+        if not token or len(token) > 200:
+            raise Unauthenticated("Please sign in.")
+        if by_cookie and request.method not in SAFE_METHODS:
+            check_csrf()
+        actor, g.family = actor_for(token)
+        g.actor = actor.with_request(g.request_id)
+    if not any_device:
+        check_device(g.actor)
+    return g.actor  # type: ignore[no-any-return]
+
+
+def check_csrf() -> None:
+    """Let a request with cookies pass when it also carries the token that only our own page can read."""
+    sent = request.headers.get(CSRF_HEADER, "")
+    if not sent or sent != request.cookies.get("fw_csrf"):
+        raise Forbidden(
+            "The request lacks its anti-forgery token; load the page again.", code="csrf"
+        )
+
+
+@contextmanager
+def reads() -> Iterator[Unit]:
+    """Open a read for whoever asks."""
+    with reading(current_actor()) as unit:
+        yield unit
+
+
+def dumps(value: Any) -> bytes:
+    """Return JSON as all our answers are written."""
+    return orjson.dumps(value, option=orjson.OPT_UTC_Z)
+
+
+def answer(value: Any, status: int = 200, version: int | None = None) -> Response:
+    """Return a JSON answer; the version of a row becomes its ETag."""
+    response = Response(dumps(value), status, mimetype="application/json")
+    if version is not None:
+        response.headers["ETag"] = f'"{version}"'
+    return response
+
+
+def performs(
+    action: Callable[[Unit], T],
+    view: type[Shape] | None,
+    *,
+    name: str,
+    status: int = 200,
+    happened_at: datetime | None = None,
+    present: Callable[[Unit, T], Any] | None = None,
+) -> Response:
+    """Run an action for whoever asks and answer with what it returns, in the shape of `view`.
+
+    With an `Idempotency-Key` the answer is kept beside the effect, and given again to the same
+    key; the same key with another request is refused.
+    """
+    actor = current_actor()
+    key = request.headers.get("Idempotency-Key")
+    if key is not None and not 1 <= len(key) <= 200:
+        raise Invalid("An Idempotency-Key has 1 to 200 characters.")
+    sender = actor.account_id or actor.org_id
+    print_ = (
+        fingerprint([request.method, request.path, request.get_data(as_text=True)]) if key else b""
+    )
+
+    def once() -> tuple[int, bytes, int | None]:
+        with unit_of_work(actor, happened_at=happened_at, action=name) as unit:
+            if key and (receipt := earlier(unit, sender, key, print_)):
+                return int(receipt.status), receipt.answer, None
+            result = action(unit)
+            unit.session.flush()
+            shown = present(unit, result) if present else result
+            body = dumps(view().dump(shown)) if view else b""
+            version = getattr(result, "version", None)
+            if key:
+                _keep(unit, sender, key, print_, name, status, body)
+        return status, body, version
+
+    code, body, version = retried(once)
+    response = Response(body, code, mimetype="application/json")
+    if version is not None:
+        response.headers["ETag"] = f'"{version}"'
+    return response
+
+
+def _keep(
+    unit: Unit, sender: UUID, key: str, print_: bytes, name: str, status: int, body: bytes
+) -> None:
+    unit.add(
+        Receipt(
+            sender_id=sender,
+            key=key,
+            type=name,
+            fingerprint=print_,
+            status=str(status),
+            answer=body,
+            happened_at=unit.happened_at,
+            received_at=clock.now(),
+        )
+    )
+
+
+def check_version(row: Any) -> None:
+    """Compare the row with the version in `If-Match`, when there is one.
+
+    Raises StaleVersion when somebody else changed the row since.
+    """
+    wanted = request.headers.get("If-Match")
+    if (
+        wanted
+        and wanted.strip() != "*"
+        and wanted.strip().removeprefix("W/").strip('"') != str(row.version)
+    ):
+        raise StaleVersion(
+            "Somebody else changed this at the same time. Load it again.", version=row.version
+        )

@@ -1,0 +1,1 @@
+"""Customers, their sites, the equipment there and its history."""

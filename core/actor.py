@@ -1,0 +1,36 @@
+"""Who acts: passed from the door down into every action, never looked up."""
+
+from dataclasses import dataclass, replace
+from typing import Literal
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """A person, a machine of ours or the public, inside one organisation."""
+
+    org_id: UUID
+    kind: Literal["person", "system", "public"]
+    account_id: UUID | None = None
+    name: str = ""
+    roles: frozenset[str] = frozenset()
+    technician_id: UUID | None = None
+    customer_id: UUID | None = None
+    device_id: UUID | None = None
+    device_state: str = "active"
+    language: str = "en"
+    request_id: str = ""
+
+    @classmethod
+    def system(cls, org_id: UUID, name: str = "system") -> "Actor":
+        """Return the actor of our own jobs."""
+        return cls(org_id=org_id, kind="system", name=name)
+
+    @classmethod
+    def public(cls, org_id: UUID, language: str = "en") -> "Actor":
+        """Return somebody without an account, let in by a secret link."""
+        return cls(org_id=org_id, kind="public", name="public", language=language)
+
+    def with_request(self, request_id: str) -> "Actor":
+        """Return the same actor, speaking in this request."""
+        return replace(self, request_id=request_id)

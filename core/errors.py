@@ -1,0 +1,81 @@
+"""Refusals in the words of the business. A door translates each once into its own language."""
+
+from typing import Any
+
+
+class DomainError(Exception):
+    """What was asked cannot be done, and why.
+
+    The message is an English sentence, also the key of its translation; `{names}` in it are
+    filled from the details.
+    """
+
+    code = "refused"
+
+    def __init__(self, message: str, *, code: str | None = None, **details: Any) -> None:
+        super().__init__(message)
+        self.message = message
+        self.details = details
+        if code:
+            self.code = code
+
+
+class NotFound(DomainError):
+    """There is no such thing, or none that this actor may know of."""
+
+    code = "not_found"
+
+
+class Forbidden(DomainError):
+    """The actor is known and may not."""
+
+    code = "forbidden"
+
+
+class Unauthenticated(DomainError):
+    """We do not know who asks."""
+
+    code = "unauthenticated"
+
+
+class Conflict(DomainError):
+    """The present state does not allow it."""
+
+    code = "conflict"
+
+
+class Invalid(DomainError):
+    """The request makes no sense as it stands; `fields` names what is wrong where."""
+
+    code = "invalid"
+
+    def __init__(
+        self, message: str, *, fields: dict[str, list[str]] | None = None, **details: Any
+    ) -> None:
+        super().__init__(message, **details)
+        if fields:
+            self.details["fields"] = fields
+
+
+class TooLarge(DomainError):
+    """More than the stated limit."""
+
+    code = "too_large"
+
+
+class TooMany(DomainError):
+    """Too often in too short a time."""
+
+    code = "too_many_requests"
+
+
+class StaleVersion(Conflict):
+    """Somebody else changed the row since it was read."""
+
+    code = "stale_version"
+
+
+class Busy(DomainError):
+    """Try again in a moment."""
+
+    code = "busy"

@@ -1,0 +1,50 @@
+"""The remembered outcome of what was asked: asked twice, done once, answered the same."""
+
+import hashlib
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from core.errors import Conflict
+from core.models import Base, Tenanted
+from core.unit import Unit
+
+
+class Receipt(Tenanted, Base):
+    """What one sender asked under one key, and what we answered. Written with the effect."""
+
+    __tablename__ = "receipt"
+    __audited__ = False
+    # A device of the phone app, an account of the REST door, or the machine of a public page.
+    sender_id: Mapped[UUID] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(sa.String(200), primary_key=True)
+    seq: Mapped[int | None]
+    type: Mapped[str]
+    fingerprint: Mapped[bytes]
+    status: Mapped[str]
+    answer: Mapped[bytes]
+    # What was said, kept as long as somebody may have to look at it.
+    said: Mapped[bytes | None]
+    happened_at: Mapped[datetime]
+    received_at: Mapped[datetime]
+    __table_args__ = (sa.Index("ix_receipt_seq", "org_id", "sender_id", "seq"),)
+
+
+def fingerprint(content: Any) -> bytes:
+    """Return what tells two contents apart that came under one key."""
+    return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).digest()
+
+
+def earlier(unit: Unit, sender_id: UUID, key: str, print_: bytes) -> Receipt | None:
+    """Return the receipt of what was already done under this key.
+
+    Raises Conflict when the key came with another content before.
+    """
+    receipt = unit.session.get(Receipt, (unit.org_id, sender_id, key))
+    if receipt is not None and receipt.fingerprint != print_:
+        raise Conflict("This key was already used for something else.", code="key_reused", key=key)
+    return receipt

@@ -1,0 +1,120 @@
+"""Settings from the environment, refused at start with a clear sentence when wrong."""
+
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+
+class SettingsError(Exception):
+    """A setting is missing or makes no sense; the message says which and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that differs from one installation to the next."""
+
+    database_url: str
+    redis_url: str | None
+    secret_key: bytes
+    public_url: str
+    files: Path
+    fonts: Path
+    web: Path
+    tiles_url: str | None
+    production: bool
+    log_format: str
+    run_jobs: bool
+    limits: bool
+
+    @property
+    def secure_cookies(self) -> bool:
+        """Cookies travel over https alone, unless the site itself is served without."""
+        return self.public_url.startswith("https://")
+
+
+def from_environment(
+    environ: Mapping[str, str] | None = None, *, root: Path | None = None
+) -> Settings:
+    """Read the `FIELDWRIGHT_…` variables.
+
+    Raises SettingsError with a sentence for people.
+    """
+    env = os.environ if environ is None else environ
+    root = root or Path(__file__).resolve().parent.parent
+    var = Path(env.get("FIELDWRIGHT_VAR", root / "var"))
+
+    def one_of(name: str, default: str, *choices: str) -> str:
+        value = env.get(name, default).strip().lower()
+        if value not in choices:
+            raise SettingsError(f"{name} is {value!r}; it must be one of {', '.join(choices)}.")
+        return value
+
+    production = (
+        one_of("FIELDWRIGHT_ENV", "development", "development", "production") == "production"
+    )
+    return Settings(
+        database_url=_database_url(env.get("FIELDWRIGHT_DATABASE_URL", ""), var),
+        redis_url=_redis_url(env.get("FIELDWRIGHT_REDIS_URL", "")),
+        secret_key=_secret_key(env.get("FIELDWRIGHT_SECRET_KEY", ""), var, production=production),
+        public_url=_public_url(env.get("FIELDWRIGHT_PUBLIC_URL", "http://127.0.0.1:8000")),
+        files=Path(env.get("FIELDWRIGHT_FILES", var / "files")),
+        fonts=Path(env.get("FIELDWRIGHT_FONTS", root / "build" / "fonts")),
+        web=Path(env.get("FIELDWRIGHT_WEB", root / "web" / "dist")),
+        tiles_url=env.get("FIELDWRIGHT_TILES_URL") or None,
+        production=production,
+        log_format=one_of("FIELDWRIGHT_LOG", "json" if production else "text", "json", "text"),
+        run_jobs=one_of("FIELDWRIGHT_RUN_JOBS", "yes", "yes", "no") == "yes",
+        limits=one_of("FIELDWRIGHT_LIMITS", "on", "on", "off") == "on",
+    )
+
+
+def _database_url(given: str, var: Path) -> str:
+    if not given:
+        var.mkdir(parents=True, exist_ok=True)
+        return f"sqlite:///{var / 'fieldwright.db'}"
+    scheme = given.split(":", 1)[0]
+    if scheme in ("postgres", "postgresql"):
+        return "postgresql+psycopg" + given[len(scheme) :]
+    if scheme not in ("sqlite", "postgresql+psycopg"):
+        raise SettingsError(
+            f"FIELDWRIGHT_DATABASE_URL begins with {scheme!r}; Fieldwright runs on sqlite:///… or postgresql://…."
+        )
+    return given
+
+
+def _redis_url(given: str) -> str | None:
+    if given and urlsplit(given).scheme not in ("redis", "rediss", "unix"):
+        raise SettingsError("FIELDWRIGHT_REDIS_URL must begin with redis://, rediss:// or unix://.")
+    return given or None
+
+
+def _public_url(given: str) -> str:
+    parts = urlsplit(given)
+    if parts.scheme not in ("http", "https") or not parts.netloc:
+        raise SettingsError(
+            f"FIELDWRIGHT_PUBLIC_URL is {given!r}; it must be the address people open, such as https://service.example.com."
+        )
+    return given.rstrip("/")
+
+
+def _secret_key(given: str, var: Path, *, production: bool) -> bytes:
+    if given:
+        if len(given) < 32:
+            raise SettingsError(
+                "FIELDWRIGHT_SECRET_KEY is too short; give at least 32 random characters."
+            )
+        return given.encode()
+    if production:
+        raise SettingsError(
+            "FIELDWRIGHT_SECRET_KEY is missing; in production give at least 32 random characters, the same to every process."
+        )
+    # On a laptop a key is made once and kept, so that people stay signed in over a restart.
+    path = var / "secret.key"
+    if not path.exists():
+        var.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_urlsafe(48))
+    return path.read_bytes()

@@ -1,0 +1,86 @@
+"""What happens later at the dispatcher's desk: the search for a plan."""
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from core.actor import Actor
+from core.jobs import in_child, job
+from core.unit import perform, unit_of_work
+from dispatch import actions
+from dispatch.engine.problem import ProblemError
+from dispatch.events import PlanAsked
+from dispatch.models import DayPlan, PlanState
+
+# Starting the planner, loading the solver and explaining the plan, beside the search itself.
+GRACE_S = 60
+# How finely progress is told; each step is a small transaction.
+STEP = 10
+
+
+class _CalledOffError(Exception):
+    """The dispatcher does not want this plan any more."""
+
+
+@job(on=PlanAsked, queue="plans", retries=1, lease=timedelta(minutes=2))
+def find_plan(actor: Actor, plan_id: str) -> None:
+    """Search for the plan in a process of its own; run twice, it is searched twice and kept once."""
+    wanted = UUID(plan_id)
+    with unit_of_work(actor, action="plan.pose") as unit:
+        plan = unit.take(DayPlan, wanted)
+        if plan is None or plan.state not in (PlanState.QUEUED, PlanState.RUNNING):
+            return
+        try:
+            problem = actions.pose_problem(unit, plan)
+        except ProblemError as error:
+            actions.fail_plan(unit, wanted, str(error))
+            return
+        seconds, seed = plan.seconds, plan.seed
+    question = {"problem": problem, "stop": {"seconds": float(seconds)}, "seed": seed}
+    answer: dict[str, Any] = {}
+    told = 0
+
+    def read(line: bytes) -> None:
+        nonlocal told
+        said = orjson.loads(line)
+        answer.update({key: said[key] for key in ("plan", "error") if key in said})
+        progress = said.get("progress", 0)
+        if progress >= told + STEP:
+            told = progress
+            _tell(actor, wanted, progress)
+
+    try:
+        in_child("dispatch.engine", orjson.dumps(question), timeout=seconds + GRACE_S, on_line=read)
+    except _CalledOffError:
+        return
+    except RuntimeError:
+        if "error" not in answer:
+            perform(
+                actor,
+                lambda unit: actions.fail_plan(
+                    unit, wanted, "The planner ended without an answer."
+                ),
+            )
+            raise
+    if "error" in answer:
+        perform(
+            actor,
+            lambda unit: actions.fail_plan(unit, wanted, answer["error"]["message"]),
+            name="plan.fail",
+        )
+        return
+    perform(
+        actor,
+        lambda unit: actions.keep_answer(unit, wanted, problem, answer["plan"]),
+        name="plan.keep",
+    )
+
+
+def _tell(actor: Actor, plan_id: UUID, progress: int) -> None:
+    with unit_of_work(actor, action="plan.progress") as unit:
+        plan = unit.take(DayPlan, plan_id)
+        if plan is None or plan.state is PlanState.CANCELLED:
+            raise _CalledOffError
+        plan.progress = min(progress, 99)

@@ -1,0 +1,1 @@
+"""The catalogue and the ledger of parts in warehouses and vans."""

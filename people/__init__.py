@@ -1,0 +1,1 @@
+"""Organisations, accounts, technicians, devices, sign-in, permissions."""

@@ -1,0 +1,87 @@
+"""What people do with people: found a company, hire, change roles, cut a device off."""
+
+from typing import Any
+from uuid import UUID
+
+from core import clock
+from core.actor import Actor
+from core.errors import Invalid, NotFound
+from core.ids import new_id
+from core.unit import Unit, perform
+from people import doors, passwords
+from people.models import Account, Device, DeviceState, Organisation, Role, Technician
+from people.permissions import require
+from people.queries import technician_for
+
+
+def found_organisation(*, name: str, timezone: str, currency: str, language: str) -> Organisation:
+    """Create a tenant."""
+    organisation = Organisation(
+        id=new_id(),
+        name=name,
+        timezone=timezone,
+        currency=currency,
+        language=language,
+        created_at=clock.now(),
+    )
+
+    def write(unit: Unit) -> None:
+        unit.session.add(organisation)
+
+    perform(Actor.system(organisation.id), write, name="organisation.found")
+    return organisation
+
+
+def open_account(
+    unit: Unit,
+    *,
+    email: str,
+    name: str,
+    password: str,
+    roles: list[str],
+    language: str,
+    id: UUID | None = None,
+    customer_id: UUID | None = None,
+) -> Account:
+    """Give somebody an account."""
+    require(unit.actor, "account.change")
+    if unknown := set(roles) - {role.value for role in Role}:
+        raise Invalid("There is no role named {role}.", role=sorted(unknown)[0])
+    email = email.strip().lower()
+    doors.open_door(unit, "email", email)
+    return unit.add(
+        Account(
+            id=id or new_id(),
+            email=email,
+            name=name,
+            password_hash=passwords.hash_password(password),
+            roles=roles,
+            language=language,
+            customer_id=customer_id,
+            active=True,
+        )
+    )
+
+
+def hire_technician(unit: Unit, *, id: UUID | None = None, **details: Any) -> Technician:
+    """Add a field engineer."""
+    require(unit.actor, "account.change")
+    return unit.add(Technician(id=id or new_id(), **details))
+
+
+def give_van(unit: Unit, technician_id: UUID, place_id: UUID) -> Technician:
+    """Hand a van over to a technician."""
+    require(unit.actor, "account.change")
+    technician = technician_for(unit, technician_id)
+    technician.van_place_id = place_id
+    return technician
+
+
+def set_device_state(unit: Unit, device_id: UUID, state: DeviceState) -> Device:
+    """Suspend a device, cut it off, or let it back in."""
+    require(unit.actor, "device.manage")
+    device = unit.take(Device, device_id)
+    if device is None:
+        raise NotFound("No such device.")
+    device.state = state
+    return device

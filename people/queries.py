@@ -1,0 +1,60 @@
+"""Reads of people and devices."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy import select
+
+from core.errors import NotFound
+from core.unit import Unit
+from people.models import Account, Device, Organisation, Technician
+from people.permissions import require
+
+
+def organisation_of(unit: Unit) -> Organisation:
+    """Return the unit's organisation."""
+    organisation = unit.session.get(Organisation, unit.org_id)
+    if organisation is None:
+        raise NotFound("No such organisation.")
+    return organisation
+
+
+def technicians(unit: Unit) -> Sequence[Technician]:
+    """Return the technicians at work for the organisation, by name."""
+    require(unit.actor, "technician.read")
+    query = (
+        select(Technician)
+        .where(Technician.deleted_at.is_(None))
+        .order_by(Technician.name, Technician.id)
+    )
+    return unit.session.scalars(query).all()
+
+
+def technician_for(unit: Unit, technician_id: UUID) -> Technician:
+    """Return one technician.
+
+    Raises NotFound.
+    """
+    technician = unit.get(Technician, technician_id)
+    if technician is None or technician.deleted_at is not None:
+        raise NotFound("No such technician.")
+    return technician
+
+
+def technician_of(unit: Unit, account: Account) -> Technician | None:
+    """Return the technician who signs in with this account."""
+    return unit.session.scalar(select(Technician).where(Technician.account_id == account.id))
+
+
+def accounts(unit: Unit) -> Sequence[Account]:
+    """Return all accounts, by name."""
+    require(unit.actor, "account.read")
+    return unit.session.scalars(select(Account).order_by(Account.name, Account.id)).all()
+
+
+def devices(unit: Unit) -> Sequence[Device]:
+    """Return all devices, those heard of last first."""
+    require(unit.actor, "device.manage")
+    return unit.session.scalars(
+        select(Device).order_by(Device.last_contact_at.desc(), Device.id)
+    ).all()

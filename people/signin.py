@@ -1,0 +1,245 @@
+"""Sign-in: from a password to tokens, from a token to an actor, and the ways a sign-in ends."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy import select
+
+from core import clock
+from core.actor import Actor
+from core.database import retried
+from core.errors import DomainError, Forbidden, Invalid
+from core.ids import hashed, new_id, new_secret
+from core.unit import Unit, perform, reading, unit_of_work
+from people import doors, passwords
+from people.models import Account, Device, DeviceState, Technician, Token
+
+ACCESS_LIFE = timedelta(minutes=15)
+REFRESH_LIFE = timedelta(days=60)
+# A browser with several tabs may present the same refresh token twice within a moment.
+REFRESH_GRACE = timedelta(seconds=20)
+
+
+class BadCredentials(DomainError):
+    """The address or the password is wrong; we do not say which."""
+
+    code = "invalid_credentials"
+
+
+class SessionEnded(DomainError):
+    """The server's clear word: this sign-in is over."""
+
+    code = "session_ended"
+
+
+class DeviceRevoked(Forbidden):
+    """This device was cut off and must wipe what it holds."""
+
+    code = "device_revoked"
+
+
+class DeviceSuspended(Forbidden):
+    """This device may send, for a person to read, and nothing else."""
+
+    code = "device_suspended"
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """A fresh pair of tokens and who they stand for."""
+
+    actor: Actor
+    family: UUID
+    access_token: str
+    refresh_token: str
+
+
+def sign_in(
+    email: str, password: str, *, device: dict[str, Any] | None, request_id: str = ""
+) -> SignedIn:
+    """Check the password and open a session, registering the device when one is named.
+
+    Raises BadCredentials, or DeviceRevoked.
+    """
+    email = email.strip().lower()
+    org_id = doors.behind("email", email)
+    account: Account | None = None
+    if org_id is not None:
+        with reading(Actor.system(org_id)) as unit:
+            account = unit.session.scalar(
+                select(Account).where(Account.email == email, Account.active)
+            )
+    if (
+        not passwords.matches(password, account.password_hash if account else None)
+        or org_id is None
+        or account is None
+    ):
+        raise BadCredentials("The e-mail address or the password is wrong.")
+    account_id = account.id
+
+    def open_session(unit: Unit) -> SignedIn:
+        device_id = _register(unit, account_id, device) if device else None
+        return _issue(unit, account_id, device_id, family=new_id())
+
+    return perform(
+        Actor.system(org_id, "sign-in").with_request(request_id), open_session, name="session.open"
+    )
+
+
+def _register(unit: Unit, account_id: UUID, given: dict[str, Any]) -> UUID:
+    row = unit.take(Device, given["id"])
+    now = clock.now()
+    if row is None:
+        row = unit.add(
+            Device(
+                id=given["id"],
+                account_id=account_id,
+                state=DeviceState.ACTIVE,
+                registered_at=now,
+                last_contact_at=now,
+                last_seq=0,
+            )
+        )
+    elif row.account_id != account_id:
+        # A phone that changed hands: the app makes a new device id for its next user.
+        raise Invalid(
+            "This device belongs to another account; sign in with a new device id.",
+            code_hint="device_taken",
+        )
+    elif row.state is DeviceState.REVOKED:
+        raise DeviceRevoked("This device was cut off by your office.", wipe=True)
+    row.name, row.platform = given["name"], given["platform"]
+    row.app_version, row.schema = given["app_version"], given["schema"]
+    row.last_contact_at = now
+    return row.id
+
+
+def _issue(unit: Unit, account_id: UUID, device_id: UUID | None, *, family: UUID) -> SignedIn:
+    now = clock.now()
+    access, refresh = new_secret("fsd_"), new_secret("fsr_")
+    for kind, secret, life in (("access", access, ACCESS_LIFE), ("refresh", refresh, REFRESH_LIFE)):
+        unit.add(
+            Token(
+                account_id=account_id,
+                device_id=device_id,
+                family=family,
+                kind=kind,
+                hash=hashed(secret),
+                expires_at=now + life,
+            )
+        )
+        doors.open_door(unit, "token", secret)
+    unit.session.flush()
+    return SignedIn(_actor(unit, account_id, device_id), family, access, refresh)
+
+
+def _actor(unit: Unit, account_id: UUID, device_id: UUID | None) -> Actor:
+    account = unit.get(Account, account_id)
+    if account is None or not account.active:
+        raise SessionEnded("This account is closed.")
+    technician_id = unit.session.scalar(
+        select(Technician.id).where(
+            Technician.account_id == account_id, Technician.deleted_at.is_(None)
+        )
+    )
+    return Actor(
+        org_id=unit.org_id,
+        kind="person",
+        account_id=account.id,
+        name=account.name,
+        roles=frozenset(account.roles),
+        technician_id=technician_id,
+        customer_id=account.customer_id,
+        device_id=device_id,
+        device_state=_device_state(unit, device_id),
+        language=account.language,
+    )
+
+
+def _device_state(unit: Unit, device_id: UUID | None) -> str:
+    device = unit.get(Device, device_id) if device_id else None
+    return device.state.value if device else DeviceState.ACTIVE.value
+
+
+def check_device(actor: Actor) -> None:
+    """Let an active device pass.
+
+    Raises DeviceRevoked, with the order to wipe, or DeviceSuspended.
+    """
+    if actor.device_state == DeviceState.REVOKED:
+        raise DeviceRevoked("This device was cut off by your office.", wipe=True)
+    if actor.device_state == DeviceState.SUSPENDED:
+        raise DeviceSuspended("This device is suspended. Please call your office.")
+
+
+def actor_for(access_token: str) -> tuple[Actor, UUID]:
+    """Return who this access token stands for, and its family.
+
+    Raises SessionEnded, with code `token_expired` when a refresh would help.
+    """
+    org_id = doors.behind("token", access_token)
+    if org_id is None:
+        raise SessionEnded("Please sign in again.")
+    with reading(Actor.system(org_id)) as unit:
+        token = unit.session.scalar(
+            select(Token).where(Token.hash == hashed(access_token), Token.kind == "access")
+        )
+        if token is None or token.revoked_at is not None:
+            raise SessionEnded("Please sign in again.")
+        if token.expires_at <= clock.now():
+            raise SessionEnded("The access token has run out; refresh it.", code="token_expired")
+        return _actor(unit, token.account_id, token.device_id), token.family
+
+
+def refresh(refresh_token: str) -> SignedIn:
+    """Exchange a refresh token for a new pair. One that comes a second time ends its whole family.
+
+    Raises SessionEnded, or DeviceRevoked.
+    """
+    org_id = doors.behind("token", refresh_token)
+    if org_id is None:
+        raise SessionEnded("Please sign in again.")
+    actor = Actor.system(org_id, "sign-in")
+
+    def exchange() -> SignedIn | None:
+        with unit_of_work(actor, action="session.refresh") as unit:
+            query = (
+                select(Token)
+                .where(Token.hash == hashed(refresh_token), Token.kind == "refresh")
+                .with_for_update()
+            )
+            token = unit.session.scalar(query)
+            now = clock.now()
+            if token is None or token.revoked_at is not None or token.expires_at <= now:
+                return None
+            if token.replaced_at is not None and now - token.replaced_at > REFRESH_GRACE:
+                _revoke_family(unit, token.family)
+                return None
+            if token.device_id is not None:
+                device = unit.get(Device, token.device_id)
+                if device is not None and device.state is DeviceState.REVOKED:
+                    raise DeviceRevoked("This device was cut off by your office.", wipe=True)
+            token.replaced_at = token.replaced_at or now
+            return _issue(unit, token.account_id, token.device_id, family=token.family)
+
+    issued = retried(exchange)
+    if issued is None:
+        raise SessionEnded("Please sign in again.")
+    return issued
+
+
+def _revoke_family(unit: Unit, family: UUID) -> None:
+    unit.session.execute(
+        sa.update(Token)
+        .where(Token.family == family, Token.revoked_at.is_(None))
+        .values(revoked_at=clock.now())
+        .execution_options(synchronize_session=False)
+    )
+
+
+def sign_out(unit: Unit, family: UUID) -> None:
+    """End a sign-in on all its tokens."""
+    _revoke_family(unit, family)

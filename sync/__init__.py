@@ -1,0 +1,1 @@
+"""The offline door: push, pull, receipts, conflicts."""

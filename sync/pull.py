@@ -1,0 +1,272 @@
+"""Pull: from a cursor to the server's state, by copying stored bytes in the order of commits."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import orjson
+import sqlalchemy as sa
+
+from core import clock, feed
+from core.actor import Actor
+from core.database import bound
+from core.errors import Forbidden, Invalid
+from core.tenancy import announce
+from people.permissions import require
+from sync import cursor as cursors
+from sync.scopes import CATALOGUE, technician_scope
+
+SCHEMA = 1
+OLDEST_SCHEMA = 1
+DEFAULT_BYTES = 4 * 1024 * 1024
+MOST_SCOPES = 16
+
+_entries, _documents, _scopes = feed.entries, feed.documents, feed.scopes
+
+
+def scopes_of(actor: Actor) -> list[str]:
+    """Return the scopes of the actor's device, what is referred to first."""
+    require(actor, "sync")
+    return [CATALOGUE, *technician_scope(actor.technician_id)][:MOST_SCOPES]
+
+
+def check_device(actor: Actor, device_id: UUID) -> None:
+    """Let only the device speak that signed in.
+
+    Raises Invalid without a device, Forbidden for another one's id.
+    """
+    if actor.device_id is None:
+        raise Invalid(
+            "Sign in with a device first.", fields={"device_id": ["No device signed in."]}
+        )
+    if actor.device_id != device_id:
+        raise Forbidden("This sign-in belongs to another device.", code="wrong_device")
+
+
+@dataclass(slots=True)
+class _Scope:
+    no: int
+    name: str
+    counter: int
+    rows: int
+    checksum: int
+    purged: int
+
+
+def pull(
+    actor: Actor,
+    *,
+    device_id: UUID,
+    schema: int,
+    cursor: str | None = None,
+    limit: int = 1000,
+    max_bytes: int | None = None,
+) -> bytes | None:
+    """Return the next page as JSON bytes, or None when there is nothing new.
+
+    Raises StartOver for a cursor that is not this account's.
+    """
+    check_device(actor, device_id)
+    wanted = scopes_of(actor)
+    with bound().reading() as session:
+        connection = session.connection()
+        announce(connection, actor.org_id)
+        epoch = connection.execute(sa.select(feed.Epoch.id)).scalar_one()
+        assert actor.account_id is not None  # noqa: S101 - a device belongs to an account
+        if cursor is None:
+            at = cursors.Cursor(actor.org_id, epoch, actor.account_id, schema)
+        else:
+            at = cursors.read(cursor, org_id=actor.org_id, account_id=actor.account_id)
+            if at.epoch != epoch:
+                return _reset()
+        scopes = _load_scopes(connection, actor.org_id, wanted)
+        if any(at.seen.get(s.name, [s.purged])[0] < s.purged for s in scopes):
+            return _reset()
+        lost = sorted(set(at.seen) - set(wanted))
+        moved = [scope for scope in scopes if at.seen.get(scope.name, [-1])[0] != scope.counter]
+        if cursor is not None and not lost and not moved:
+            return None
+        changes = [orjson.dumps({"op": "drop_scope", "scope": name}) for name in lost]
+        for name in lost:
+            del at.seen[name]
+        complete = _collect(
+            connection, at, moved, wanted, changes, limit, max_bytes or DEFAULT_BYTES
+        )
+    return _page(changes, at, scopes if complete else None)
+
+
+def _reset() -> bytes:
+    return orjson.dumps(
+        {"reset": True, "changes": [], "complete": False, "server_time": clock.now()},
+        option=orjson.OPT_UTC_Z,
+    )
+
+
+def _load_scopes(connection: sa.Connection, org_id: UUID, wanted: Sequence[str]) -> list[_Scope]:
+    rows = connection.execute(
+        sa.select(_scopes).where(_scopes.c.org_id == org_id, _scopes.c.name.in_(wanted))
+    )
+    found = {
+        r.name: _Scope(r.no, r.name, r.counter, r.rows, (r.sum_high << 32) | r.sum_low, r.purged)
+        for r in rows
+    }
+    # A scope in which nothing has ever been is as good as an empty one.
+    return [found.get(name) or _Scope(0, name, 0, 0, 0, 0) for name in wanted]
+
+
+_NEXT = (
+    sa.select(
+        _entries.c.seq,
+        _entries.c.present,
+        _entries.c.document_no,
+        _documents.c.entity,
+        _documents.c.id,
+        _documents.c.body,
+    )
+    .join(_documents, _documents.c.no == _entries.c.document_no)
+    .where(_entries.c.scope_no == sa.bindparam("scope_no"), _entries.c.seq > sa.bindparam("after"))
+    .order_by(_entries.c.seq)
+    .limit(sa.bindparam("most"))
+)
+
+
+def _collect(
+    connection: sa.Connection,
+    at: cursors.Cursor,
+    moved: Sequence[_Scope],
+    wanted: Sequence[str],
+    changes: list[bytes],
+    limit: int,
+    max_bytes: int,
+) -> bool:
+    """Append the next changes and move the cursor; True when everything was sent."""
+    size = sum(map(len, changes))
+    for scope in moved:
+        seen, since = at.seen.setdefault(scope.name, [0, scope.counter])
+        prefix = b'{"scope":' + orjson.dumps(scope.name) + b","
+        while seen < scope.counter:
+            room = limit - len(changes)
+            if room <= 0 or (size >= max_bytes and changes):
+                return False
+            most = min(room, 1000)
+            rows = connection.execute(
+                _NEXT, {"scope_no": scope.no, "after": seen, "most": most}
+            ).all()
+            held_elsewhere = _held(
+                connection, [r.document_no for r in rows if not r.present], scope, wanted, at.org_id
+            )
+            for row in rows:
+                if size >= max_bytes and changes:
+                    return False
+                if row.present:
+                    changes.append(prefix + row.body[1:])
+                    size += len(row.body)
+                elif row.seq > since:
+                    op = "leave" if row.document_no in held_elsewhere else "remove"
+                    said = {"op": op, "scope": scope.name, "entity": row.entity, "id": row.id}
+                    changes.append(orjson.dumps(said))
+                    size += 120
+                seen = at.seen[scope.name][0] = row.seq
+            if len(rows) < most:
+                # Numbers are given densely, but a rolled-back page must not hold anybody up.
+                seen = at.seen[scope.name][0] = scope.counter
+    return True
+
+
+def _held(
+    connection: sa.Connection,
+    removed: list[int],
+    scope: _Scope,
+    wanted: Sequence[str],
+    org_id: UUID,
+) -> set[int]:
+    """Return which of the removed documents another scope of this device still holds."""
+    if not removed:
+        return set()
+    query = (
+        sa.select(_entries.c.document_no)
+        .join(_scopes, _scopes.c.no == _entries.c.scope_no)
+        .where(
+            _entries.c.document_no.in_(removed),
+            _entries.c.present,
+            _scopes.c.org_id == org_id,
+            _scopes.c.name.in_([name for name in wanted if name != scope.name]),
+        )
+    )
+    return set(connection.execute(query).scalars())
+
+
+def _page(changes: list[bytes], at: cursors.Cursor, complete: Sequence[_Scope] | None) -> bytes:
+    tail: dict[str, Any] = {
+        "cursor": at.write(),
+        "complete": complete is not None,
+        "server_time": clock.now(),
+    }
+    if complete is not None:
+        tail["checkpoint"] = {
+            "scopes": {
+                s.name: {"count": s.rows, "checksum": f"{s.checksum:016x}"} for s in complete
+            }
+        }
+    return (
+        b'{"changes":['
+        + b",".join(changes)
+        + b"],"
+        + orjson.dumps(tail, option=orjson.OPT_UTC_Z)[1:]
+    )
+
+
+def repair(
+    actor: Actor,
+    *,
+    device_id: UUID,
+    scope: str,
+    prefixes: list[str] | None = None,
+    rows: list[dict[str, Any]] | None = None,
+) -> bytes:
+    """Return the scope's 256 sums by id prefix or, for named prefixes, the changes that mend the phone's rows."""
+    check_device(actor, device_id)
+    if scope not in scopes_of(actor):
+        raise Forbidden("This scope is not one of this device's.")
+    with bound().reading() as session:
+        connection = session.connection()
+        announce(connection, actor.org_id)
+        known = _load_scopes(connection, actor.org_id, [scope])[0]
+        query = (
+            sa.select(_documents.c.no, _documents.c.entity, _documents.c.id, _entries.c.version)
+            .join(_entries, _entries.c.document_no == _documents.c.no)
+            .where(_entries.c.scope_no == known.no, _entries.c.present)
+        )
+        present = connection.execute(query).all()
+        said: dict[str, Any] = {"count": known.rows, "checksum": f"{known.checksum:016x}"}
+        if prefixes is None:
+            return orjson.dumps(said | {"sums": _sums(present)})
+        chosen = set(prefixes)
+        here = {(r.entity, r.id): r for r in present if r.id.hex[:2] in chosen}
+        there = {(row["entity"], row["id"]): row["version"] for row in rows or []}
+        wrong = [r.no for key, r in here.items() if there.get(key) != r.version]
+        bodies: Iterable[bytes] = (
+            connection.execute(
+                sa.select(_documents.c.body).where(_documents.c.no.in_(wrong))
+            ).scalars()
+            if wrong
+            else []
+        )
+        prefix = b'{"scope":' + orjson.dumps(scope) + b","
+        changes = [prefix + body[1:] for body in bodies]
+        for entity, row_id in there:
+            if (entity, row_id) not in here:
+                changes.append(
+                    orjson.dumps({"op": "remove", "scope": scope, "entity": entity, "id": row_id})
+                )
+    return b'{"changes":[' + b",".join(changes) + b"]," + orjson.dumps(said)[1:]
+
+
+def _sums(present: Sequence[Any]) -> dict[str, list[Any]]:
+    sums: dict[str, list[int]] = {}
+    for row in present:
+        part = sums.setdefault(row.id.hex[:2], [0, 0])
+        part[0] += 1
+        part[1] = (part[1] + feed.digest(row.entity, row.id, row.version)) % 2**64
+    return {prefix: [count, f"{total:016x}"] for prefix, (count, total) in sums.items()}

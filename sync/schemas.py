@@ -1,0 +1,145 @@
+"""Shapes at the offline door. Fields that we do not know are let pass: an app may be newer than we are."""
+
+from typing import Any
+
+import marshmallow as ma
+
+from core.shapes import Shape, anything, flag, ident, listed, mapped, moment, number, text
+
+MOST_MUTATIONS = 500
+
+
+def messages_of(error: ma.ValidationError) -> dict[str, Any]:
+    """Return what is wrong where."""
+    return error.messages if isinstance(error.messages, dict) else {"body": error.messages}
+
+
+class _Tolerant(Shape):
+    class Meta:
+        """Let unknown fields pass."""
+
+        unknown = ma.EXCLUDE
+
+
+class MutationIn(_Tolerant):
+    """One thing a phone says."""
+
+    id = ident(required=True)
+    seq = number(required=True, least=1)
+    type = text(required=True, most=60)
+    happened_at = moment(required=True)
+    base = mapped(number(least=0))
+    depends_on = listed(ident(), most=50)
+    args = mapped(anything(none=True), required=True)
+
+
+class PushIn(_Tolerant):
+    """What a phone has to say, in the order in which it happened."""
+
+    device_id = ident(required=True)
+    app_version = text(most=40)
+    schema = number(required=True, least=1, most=1000)
+    unsent = number(least=0, most=10_000_000)
+    confirmed_seq = number(least=0)
+    device_time = moment()
+    mutations = listed(anything(), required=True, most=100_000)
+
+
+class NoticeOut(Shape):
+    """Something a person should know."""
+
+    kind = text()
+    message = text()
+    details = anything()
+
+
+class ResultOut(Shape):
+    """What became of one mutation."""
+
+    id = ident()
+    seq = number()
+    status = text(one_of=["applied", "merged", "review", "refused", "blocked", "quarantined"])
+    replayed = flag()
+    versions = mapped(number())
+    notices = listed(NoticeOut)
+    error = anything(none=True)
+
+
+class PushOut(Shape):
+    """What became of everything said."""
+
+    results = listed(ResultOut)
+    last_seq = number()
+    server_time = moment()
+
+
+class PullIn(_Tolerant):
+    """Where a phone stands."""
+
+    device_id = ident(required=True)
+    cursor = text(none=True, most=8000)
+    limit = number(default=1000, least=1, most=5000)
+    max_bytes = number(none=True, least=1000, most=64 * 1024 * 1024)
+    schema = number(required=True, least=1, most=1000)
+
+
+class Change(Shape):
+    """One step on the way to the server's state: `put`, `remove`, `leave` or `drop_scope`."""
+
+    op = text(one_of=["put", "remove", "leave", "drop_scope"])
+    scope = text()
+    entity = text()
+    id = ident()
+    version = number()
+    doc = anything()
+
+
+class PullOut(Shape):
+    """A page of changes, and where the next one begins."""
+
+    changes = listed(Change)
+    cursor = text()
+    complete = flag()
+    reset = flag()
+    checkpoint = anything(none=True)
+    server_time = moment()
+
+
+class SyncIn(_Tolerant):
+    """A push and a pull in one round trip."""
+
+    push = anything()
+    pull = anything()
+
+
+class SyncOut(Shape):
+    """The answers to both."""
+
+    push = anything()
+    pull = anything(none=True)
+
+
+class HeldRow(_Tolerant):
+    """A row as the phone holds it."""
+
+    entity = text(required=True, most=60)
+    id = ident(required=True)
+    version = number(required=True, least=0)
+
+
+class RepairIn(_Tolerant):
+    """A scope whose checksum differs: first asked for its 256 sums, then for the parts that differ."""
+
+    device_id = ident(required=True)
+    scope = text(required=True, most=200)
+    prefixes = listed(text(pattern="^[0-9a-f]{2}$"), most=256)
+    rows = listed(HeldRow, most=100_000)
+
+
+class RepairOut(Shape):
+    """The sums by the first two digits of the id, or the changes that make the named parts equal."""
+
+    sums = anything(none=True)
+    changes = listed(Change, none=True)
+    count = number()
+    checksum = text()

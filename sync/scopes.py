@@ -1,0 +1,146 @@
+"""Which rows phones hold: for each entity its outward form, its scopes, and what it brings along.
+
+The one place that says where a row belongs. Ranks fall from the referring to the referred-to.
+"""
+
+from collections.abc import Iterable
+from datetime import timedelta
+from uuid import UUID
+
+from assets.models import Asset, Customer, FailureCode, Site
+from assets.schemas import AssetView, CustomerView, FailureCodeView, SiteView
+from core import clock
+from core.feed import Entity, Link, register
+from core.shapes import renderer
+from parts.models import OPEN_SLIP, IssueSlip, Part, VanStock
+from parts.schemas import IssueSlipView, PartView, VanStockView
+from people.models import Technician
+from people.schemas import TechnicianView
+from work.models import FINISHED, Attention, Comment, Photo, Visit, VisitState, WorkOrder
+from work.schemas import AttentionView, CommentView, OrderView, PhotoView, VisitView
+
+# How far back and ahead a phone carries visits.
+DAYS_BACK = timedelta(days=30)
+DAYS_AHEAD = timedelta(days=14)
+
+CATALOGUE = "catalogue"
+
+
+def technician_scope(technician_id: UUID | None) -> list[str]:
+    """Return the scope of one technician's phone."""
+    return [f"technician:{technician_id}"] if technician_id else []
+
+
+def _nowhere(_: object) -> list[str]:
+    return []
+
+
+def _nothing(_: object) -> list[Link]:
+    return []
+
+
+def _visit_scopes(visit: Visit) -> list[str]:
+    if (
+        visit.state in (VisitState.CANCELLED, VisitState.PROPOSED, VisitState.DECLINED)
+        or visit.day is None
+    ):
+        # A plan that is not published yet stays in the office; late evidence finds its visit there.
+        return []
+    today = clock.now().date()
+    if visit.state in FINISHED and visit.day < today - DAYS_BACK:
+        return []
+    return technician_scope(visit.technician_id) if visit.day <= today + DAYS_AHEAD else []
+
+
+def _order_links(order: WorkOrder) -> Iterable[Link]:
+    yield "site", order.site_id
+    yield "customer", order.customer_id
+    if order.asset_id:
+        yield "asset", order.asset_id
+    for item in order.parts:
+        yield "part", UUID(item["part_id"])
+
+
+def _asset_links(asset: Asset) -> Iterable[Link]:
+    yield "site", asset.site_id
+    yield "customer", asset.customer_id
+
+
+def _slip_scopes(slip: IssueSlip) -> list[str]:
+    return (
+        technician_scope(slip.technician_id)
+        if slip.state in OPEN_SLIP or slip.received_at is None
+        else []
+    )
+
+
+def _slip_links(slip: IssueSlip) -> Iterable[Link]:
+    return [("part", UUID(str(line["part_id"]))) for line in slip.lines_doc]
+
+
+def _order_of(row: Comment | Photo) -> list[Link]:
+    return [("work_order", row.order_id)]
+
+
+register(
+    Entity(
+        "visit",
+        Visit,
+        10,
+        renderer(VisitView),
+        _visit_scopes,
+        lambda visit: [("work_order", visit.order_id)],
+    )
+)
+register(Entity("work_order", WorkOrder, 20, renderer(OrderView), _nowhere, _order_links))
+register(Entity("comment", Comment, 30, renderer(CommentView), _nowhere, _nothing, _order_of))
+register(Entity("photo", Photo, 30, renderer(PhotoView), _nowhere, _nothing, _order_of))
+register(Entity("asset", Asset, 40, renderer(AssetView), _nowhere, _asset_links))
+register(
+    Entity(
+        "site",
+        Site,
+        50,
+        renderer(SiteView),
+        _nowhere,
+        lambda site: [("customer", site.customer_id)],
+    )
+)
+register(Entity("customer", Customer, 60, renderer(CustomerView), _nowhere, _nothing))
+register(Entity("part", Part, 70, renderer(PartView), lambda _: [CATALOGUE], _nothing))
+register(
+    Entity(
+        "failure_code", FailureCode, 70, renderer(FailureCodeView), lambda _: [CATALOGUE], _nothing
+    )
+)
+register(
+    Entity(
+        "technician",
+        Technician,
+        70,
+        renderer(TechnicianView),
+        lambda t: technician_scope(t.id),
+        _nothing,
+    )
+)
+register(
+    Entity(
+        "van_stock",
+        VanStock,
+        60,
+        renderer(VanStockView),
+        lambda row: technician_scope(row.technician_id),
+        lambda row: [("part", row.part_id)],
+    )
+)
+register(Entity("issue_slip", IssueSlip, 10, renderer(IssueSlipView), _slip_scopes, _slip_links))
+register(
+    Entity(
+        "attention",
+        Attention,
+        10,
+        renderer(AttentionView),
+        lambda row: technician_scope(row.technician_id) if row.state == "open" else [],
+        _nothing,
+    )
+)

@@ -1,0 +1,250 @@
+import type {
+  Asset,
+  FailureCode,
+  IssueSlip,
+  Label,
+  SlipLine,
+  Technician,
+  Visit,
+  WorkOrder,
+} from '../sync'
+import { door } from './home.svelte'
+
+export interface List<T> {
+  items: T[]
+  next: string | null
+}
+
+export interface FaultRequest {
+  id: string
+  version: number
+  no: string
+  asset_id: string
+  asset_name?: string
+  symptom: string | null
+  text: string | null
+  reporter_name: string | null
+  reporter_phone: string | null
+  language: string
+  state: 'submitted' | 'triaged' | 'accepted' | 'rejected' | 'duplicate_of'
+  confirmations: number
+  order_id: string | null
+  photos: { sha256: string }[]
+  created_at: string
+}
+
+export interface BoardVisit extends Visit {
+  order_no: string
+  title: string
+  priority: number
+  site_name: string
+  lat: number | null
+  lng: number | null
+  asset_name: string | null
+  due_at: string | null
+}
+
+export interface BoardTechnician extends Technician {
+  device: { last_contact_at: string | null; unsent: number; app_version: string | null } | null
+}
+
+export interface Board {
+  day: string
+  technicians: BoardTechnician[]
+  visits: BoardVisit[]
+  unplaced: (BoardVisit & { reasons?: Reason[] })[]
+}
+
+/** Why this engineer. */
+export interface Why {
+  code: string
+  message: string
+}
+
+export interface Reason {
+  technician_id: string | null
+  code: string
+  message: string
+}
+
+export interface Plan {
+  id: string
+  version: number
+  day: string
+  state: 'queued' | 'running' | 'proposed' | 'published' | 'failed' | 'cancelled' | 'stale'
+  progress: number
+  message: string | null
+  cost: Record<string, number> | null
+  routes: {
+    technician_id: string
+    stops: { visit_id: string; arrives_at: string; departs_at: string; travel_s: number; why: Why | null }[]
+    travel_s: number
+    work_s: number
+  }[]
+  unplaced: { visit_id: string; reasons: Reason[] }[]
+  refused?: { visit_id: string; code: string; message: string }[]
+}
+
+export interface Device {
+  id: string
+  name: string
+  platform: string
+  app_version: string | null
+  schema: number | null
+  state: 'active' | 'suspended' | 'revoked'
+  last_contact_at: string | null
+  unsent: number
+  account_name?: string | null
+}
+
+export interface StockLine {
+  place_id: string
+  place_name: string
+  place_kind: string
+  part_id: string
+  sku: string
+  name: string
+  name_zh?: string | null
+  on_hand: number
+  reserved: number
+  available: number
+  unexplained: number
+  min: number | null
+  max: number | null
+}
+
+export interface Place {
+  id: string
+  name: string
+  kind: string
+}
+
+export interface Move {
+  id: string
+  occurred_at: string
+  kind: string
+  part_id: string
+  sku: string
+  name: string
+  qty: number
+  from_place_name: string | null
+  to_place_name: string | null
+  reason: string | null
+}
+
+export interface Discrepancy {
+  id: string
+  part_id: string
+  sku: string
+  part_name: string
+  van_name: string
+  qty_open: number
+  opened_at: string
+  state: 'open' | 'resolved'
+}
+
+export interface PickLine extends SlipLine {
+  sku: string
+  name: string
+  name_zh: string | null
+  codes: string[]
+  available: number
+}
+
+/** A slip as one reads it at the desk, with the names of its places and parts. */
+export interface SlipDetail extends Omit<IssueSlip, 'lines'> {
+  lines: PickLine[]
+  from_place_name: string
+  to_place_name: string
+}
+
+export interface Figures {
+  open_orders: number
+  done_today: number
+  promises: { kept: number; broken: number; share: number | null }
+  first_time_fix: { share: number | null; n: number; provisional_n: number; definition: string }
+  mtbf: { asset_id: string; name: string; hours: number | null; n: number; low: number | null; high: number | null; definition: string }[]
+  stock_outs: { part_id?: string; sku?: string; name?: string; place_name?: string; on_hand?: number; min?: number | null }[]
+  csat: { share: number | null; mean: number | null; n: number }
+  load: { technician_id: string; name: string; visits: number; minutes: number }[]
+}
+
+export interface AttentionRow {
+  id: string
+  version: number
+  kind: string
+  entity: string
+  entity_id: string
+  field: string | null
+  office_value: unknown
+  phone_value: unknown
+  message: string
+  state: 'open' | 'settled'
+}
+
+type Query = Record<string, string | number | null | undefined>
+
+function withQuery(path: string, query: Query): string {
+  const pairs = Object.entries(query).filter(([, value]) => value !== null && value !== undefined && value !== '')
+  const search = new URLSearchParams(pairs.map(([key, value]) => [key, String(value)])).toString()
+  return search ? `${path}?${search}` : path
+}
+
+const get = <T>(path: string, query: Query = {}, signal?: AbortSignal): Promise<T> =>
+  door.call<T>('GET', withQuery(path, query), signal ? { signal } : {})
+const put = <T>(path: string, body: unknown = {}): Promise<T> => door.call<T>('PUT', path, { body })
+const post = <T>(path: string, body: unknown = {}): Promise<T> => door.call<T>('POST', path, { body })
+
+/** The REST door, one function for each thing that the desk pages do. */
+export const api = {
+  requests: (signal?: AbortSignal) => get<List<FaultRequest>>('/v1/requests', { limit: 100 }, signal),
+  request: (id: string) => get<FaultRequest>(`/v1/requests/${id}`),
+  orderFromRequest: (id: string, order: { title?: string; priority?: number; duration_min?: number }) =>
+    post<WorkOrder>(`/v1/requests/${id}/order`, order),
+  rejectRequest: (id: string, reason: string) => post(`/v1/requests/${id}/rejection`, { reason }),
+
+  symptoms: async (): Promise<Record<string, Label>> => {
+    const { items } = await get<List<FailureCode>>('/v1/failure-codes')
+    return Object.fromEntries(items.filter((each) => each.level === 'symptom').map((each) => [each.code, each.label]))
+  },
+  asset: (id: string) => get<Asset>(`/v1/assets/${id}`),
+  workOrder: (id: string) => get<WorkOrder>(`/v1/work-orders/${id}`),
+  changeOrder: (order: { id: string; version: number }, fields: Partial<WorkOrder>) =>
+    door.call<WorkOrder>('PATCH', `/v1/work-orders/${order.id}`, {
+      body: fields,
+      headers: { 'If-Match': `"${order.version}"` },
+    }),
+  changeVisit: (visit: { id: string; version: number }, fields: Partial<Visit>) =>
+    door.call<Visit>('PATCH', `/v1/visits/${visit.id}`, {
+      body: fields,
+      headers: { 'If-Match': `"${visit.version}"` },
+    }),
+
+  board: (day: string, signal?: AbortSignal) => get<Board>('/v1/dispatch/board', { day }, signal),
+  startPlan: (day: string) => post<Plan>('/v1/dispatch/plans', { day }),
+  plan: (id: string) => get<Plan>(`/v1/dispatch/plans/${id}`),
+  publishPlan: (id: string) => put<Plan>(`/v1/dispatch/plans/${id}/publication`),
+  cancelPlan: (id: string) => door.call('DELETE', `/v1/dispatch/plans/${id}`),
+
+  devices: (signal?: AbortSignal) => get<List<Device>>('/v1/devices', { limit: 200 }, signal),
+  revokeDevice: (id: string) => put(`/v1/devices/${id}/revocation`),
+  attention: (signal?: AbortSignal) => get<List<AttentionRow>>('/v1/attention', { limit: 100 }, signal),
+  settle: (id: string, keep: 'office' | 'phone') => put(`/v1/attention/${id}/settlement`, { keep }),
+
+  places: () => get<List<Place>>('/v1/places', { limit: 200 }),
+  stock: (query: { place_id?: string; part_id?: string; cursor?: string | null }, signal?: AbortSignal) =>
+    get<List<StockLine>>('/v1/stock', { limit: 200, ...query }, signal),
+  moves: (query: { place_id?: string; part_id?: string }, signal?: AbortSignal) =>
+    get<List<Move>>('/v1/stock/moves', { limit: 100, ...query }, signal),
+  slips: (signal?: AbortSignal) => get<List<SlipDetail>>('/v1/slips', { limit: 100 }, signal),
+  slip: (id: string, signal?: AbortSignal) => get<SlipDetail>(`/v1/slips/${id}`, {}, signal),
+  approveSlip: (id: string) => put<IssueSlip>(`/v1/slips/${id}/approval`),
+  pickLine: (id: string, lineId: string, pick: { code: string; qty: number; short_reason?: string }) =>
+    put<IssueSlip>(`/v1/slips/${id}/lines/${lineId}/pick`, pick),
+  readySlip: (id: string) => put<IssueSlip>(`/v1/slips/${id}/readiness`),
+  handOverSlip: (id: string) => put<IssueSlip>(`/v1/slips/${id}/hand-over`),
+  discrepancies: (signal?: AbortSignal) => get<List<Discrepancy>>('/v1/discrepancies', { limit: 100 }, signal),
+
+  figures: (from: string, to: string, signal?: AbortSignal) => get<Figures>('/v1/figures', { since: from, until: to }, signal),
+}
+

@@ -1,0 +1,41 @@
+import type { Outcome, Replica } from '../../sync'
+
+/** The finish form as far as it is filled in. */
+export interface FinishDraft {
+  outcome: Outcome | null
+  reason: string
+  findings: string
+  mode: string
+  cause: string
+  remedy: string
+  noParts: boolean
+  name: string
+  relation: string
+}
+
+export const BLANK: FinishDraft = {
+  outcome: null,
+  reason: '',
+  findings: '',
+  mode: '',
+  cause: '',
+  remedy: '',
+  noParts: false,
+  name: '',
+  relation: '',
+}
+
+const keyOf = (visitId: string): string => `finish:${visitId}`
+
+export async function draftOf({ store }: Replica, visitId: string): Promise<FinishDraft> {
+  const kept = (await store.drafts.get(keyOf(visitId)))?.value as Partial<FinishDraft> | undefined
+  return { ...BLANK, ...kept }
+}
+
+export async function keepDraft({ store }: Replica, visitId: string, value: FinishDraft): Promise<void> {
+  await store.drafts.put({ id: keyOf(visitId), value })
+}
+
+export async function dropDraft({ store }: Replica, visitId: string): Promise<void> {
+  await store.drafts.delete(keyOf(visitId))
+}

@@ -1,0 +1,1 @@
+export type Tone = 'plain' | 'good' | 'warn' | 'bad' | 'calm' | 'brand'

@@ -1,0 +1,40 @@
+import { words } from './words.svelte'
+
+type Moment = string | number | Date | null | undefined
+
+function format(moment: Moment, options: Intl.DateTimeFormatOptions, zone?: string): string {
+  if (moment === null || moment === undefined) return '–'
+  return new Intl.DateTimeFormat(words.language, { ...options, ...(zone ? { timeZone: zone } : {}) }).format(new Date(moment))
+}
+
+export function clock(moment: Moment, zone?: string): string {
+  return format(moment, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' }, zone)
+}
+
+export function dayAndClock(moment: Moment, zone?: string): string {
+  return format(moment, { month: 'short', day: 'numeric', hour: '2-digit', minute: '2-digit', hourCycle: 'h23' }, zone)
+}
+
+/** Name a date such as 2026-03-02, which has no zone of its own. */
+export function dayName(day: string): string {
+  return format(`${day}T12:00:00Z`, { weekday: 'short', month: 'short', day: 'numeric' }, 'UTC')
+}
+
+/** The date that the calendar on the wall shows in a zone. */
+export function dayIn(zone: string | undefined, moment: Date = new Date()): string {
+  return new Intl.DateTimeFormat('en-CA', { timeZone: zone, year: 'numeric', month: '2-digit', day: '2-digit' }).format(moment)
+}
+
+export function addDays(day: string, days: number): string {
+  const date = new Date(`${day}T12:00:00Z`)
+  date.setUTCDate(date.getUTCDate() + days)
+  return date.toISOString().slice(0, 10)
+}
+
+/** Minutes since midnight on the clock of a zone. */
+export function minuteOfDay(moment: string, zone?: string): number {
+  const parts = new Intl.DateTimeFormat('en-GB', { timeZone: zone, hour: '2-digit', minute: '2-digit', hourCycle: 'h23' })
+    .format(new Date(moment))
+    .split(':')
+  return Number(parts[0]) * 60 + Number(parts[1])
+}

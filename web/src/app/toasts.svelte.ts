@@ -1,0 +1,23 @@
+export interface Toast {
+  id: number
+  text: string
+  tone: 'plain' | 'bad'
+  action?: { label: string; run(): void | Promise<void> }
+}
+
+const SHOWN_MS = 5_000
+
+export const toasts = $state<{ list: Toast[] }>({ list: [] })
+let next = 1
+
+export function drop(id: number): void {
+  toasts.list = toasts.list.filter((each) => each.id !== id)
+}
+
+export function toast(text: string, options: { tone?: Toast['tone']; action?: Toast['action']; ms?: number } = {}): number {
+  const id = next++
+  const { tone = 'plain', action, ms = SHOWN_MS } = options
+  toasts.list = [...toasts.list.slice(-2), { id, text, tone, ...(action ? { action } : {}) }]
+  setTimeout(() => drop(id), ms)
+  return id
+}

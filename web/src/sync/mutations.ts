@@ -1,0 +1,85 @@
+import type { Answer, Outcome, PhotoKind } from './documents'
+import type { Manifest } from './manifest'
+
+export type Stroke = [x: number, y: number, ms: number][]
+
+export interface Signature {
+  name: string
+  relation: string
+  strokes: Stroke[]
+  signed_at: string
+}
+
+/** What a phone can say, and the arguments of each saying. */
+export interface MutationArgs {
+  'visit.accept': { visit_id: string }
+  'visit.decline': { visit_id: string; reason: string }
+  'visit.travel': { visit_id: string }
+  'visit.arrive': { visit_id: string; lat?: number; lng?: number }
+  'visit.start': { visit_id: string }
+  'visit.pause': { visit_id: string; reason: string }
+  'visit.answer': { visit_id: string; key: string; value: Answer }
+  'visit.complete': {
+    visit_id: string
+    outcome: Outcome
+    reason?: string
+    findings: string
+    failure_mode?: string
+    cause?: string
+    remedy?: string
+    answers?: Record<string, Answer>
+    no_parts_used?: boolean
+  }
+  'part.consume': { id: string; visit_id: string; part_id: string; qty: number; code?: string }
+  'comment.add': { id: string; order_id: string; text: string }
+  'photo.attach': { id: string; visit_id: string; sha256: string; kind: PhotoKind; taken_at: string }
+  'signoff.seal': {
+    id: string
+    visit_id: string
+    manifest: Manifest
+    manifest_sha256: string
+    signature: Signature | null
+    refusal: { reason: string } | null
+  }
+  'slip.receive': { slip_id: string; token: string }
+  'order.edit': { order_id: string; priority?: number; description?: string }
+}
+
+export type MutationType = keyof MutationArgs
+
+/**
+ * held: waits for its undo time; queued: to be sent; sent: sent at least once without an answer;
+ * accepted: applied, kept until the next complete pull shows the result; the rest need a person.
+ */
+export type MutationState = 'held' | 'queued' | 'sent' | 'accepted' | 'review' | 'refused' | 'blocked' | 'dismissed'
+
+export interface MutationError {
+  code: string
+  message: string
+  details?: Record<string, unknown>
+}
+
+export interface MutationOf<T extends MutationType> {
+  id: string
+  /** Null while the mutation is held: a number once given must reach the server. */
+  seq: number | null
+  type: T
+  happened_at: string
+  base: Record<string, number>
+  depends_on: string[]
+  args: MutationArgs[T]
+  state: MutationState
+  held_until?: number
+  error?: MutationError
+  notices?: unknown[]
+  settled_at?: number
+  retried_as?: string
+}
+
+export type Mutation = { [T in MutationType]: MutationOf<T> }[MutationType]
+export type Saying = { [T in MutationType]: { type: T; args: MutationArgs[T] } }[MutationType]
+
+export const UNSENT: readonly MutationState[] = ['held', 'queued', 'sent']
+/** What the phone adds on top of the server's documents. */
+export const SHOWN: readonly MutationState[] = ['held', 'queued', 'sent', 'accepted']
+export const FOR_A_PERSON: readonly MutationState[] = ['review', 'refused', 'blocked']

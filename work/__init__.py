@@ -1,0 +1,1 @@
+"""Requests, work orders, visits, promises, sign-off."""

@@ -1,0 +1,76 @@
+"""What is only ever added: comments and photos."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import select
+
+from core import files
+from core.errors import NotFound
+from core.ids import new_id
+from core.unit import Unit
+from people.permissions import require
+from work.events import PhotoArrived
+from work.models import Comment, Photo, PhotoState, Visit, WorkOrder
+from work.queries import signoff_of
+
+
+def add_comment(unit: Unit, order_id: UUID, *, text: str, id: UUID | None = None) -> Comment:
+    """Say something about an order, whatever its state and whoever has it now. Said twice under one id, it stands once."""
+    require(unit.actor, "comment.add")
+    order = unit.must(WorkOrder, order_id, "No such work order.")
+    if id is not None and (said := unit.get(Comment, id)) is not None:
+        return said
+    return unit.add(
+        Comment(
+            id=id or new_id(),
+            order_id=order.id,
+            author=unit.actor.name,
+            author_id=unit.actor.account_id,
+            text=text,
+            at=unit.happened_at,
+        )
+    )
+
+
+def attach_photo(
+    unit: Unit,
+    visit_id: UUID,
+    *,
+    sha256: str,
+    kind: str = "other",
+    taken_at: datetime | None = None,
+    id: UUID | None = None,
+) -> Photo:
+    """Note a picture of a visit; its bytes may come later, under their hash."""
+    require(unit.actor, "file.keep")
+    visit = unit.get(Visit, visit_id)
+    if visit is None:
+        raise NotFound("No such visit.")
+    if id is not None and (known := unit.get(Photo, id)) is not None:
+        return known
+    here = files.bound().has(unit.org_id, sha256)
+    return unit.add(
+        Photo(
+            id=id or new_id(),
+            order_id=visit.order_id,
+            visit_id=visit.id,
+            sha256=sha256,
+            kind=kind,
+            taken_at=taken_at or unit.happened_at,
+            state=PhotoState.STORED if here else PhotoState.AWAITING,
+        )
+    )
+
+
+def photo_arrived(unit: Unit, sha256: str) -> int:
+    """Mark the pictures with these bytes as stored; return how many waited for them."""
+    query = select(Photo).where(Photo.sha256 == sha256, Photo.state == PhotoState.AWAITING)
+    waiting = unit.session.scalars(query.with_for_update()).all()
+    for photo in waiting:
+        photo.state = PhotoState.STORED
+    for visit_id in {photo.visit_id for photo in waiting if photo.visit_id}:
+        signoff = signoff_of(unit, visit_id)
+        if signoff is not None and sha256 in signoff.manifest:
+            unit.record(PhotoArrived(signoff.id))
+    return len(waiting)

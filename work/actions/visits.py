@@ -1,0 +1,348 @@
+"""The life of a visit: what the office plans, and what happens on site."""
+
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select
+
+from assets.actions import record_repair
+from assets.models import Asset, AssetState, Site
+from core.errors import Conflict, Forbidden, NotFound
+from core.unit import Unit
+from parts.actions import consume_part
+from parts.models import Part
+from people.models import Technician
+from people.permissions import is_field_only, require
+from people.queries import technician_for
+from work.actions.attention import raise_attention
+from work.actions.orders import add_visit, refresh_order
+from work.checklists import left_open
+from work.events import VisitChanged, VisitCompleted
+from work.models import FINISHED, UNDER_WAY, OrderState, PartUse, Visit, VisitState, WorkOrder
+from work.queries import visit_for, visits_of
+from work.states import may_follow
+
+# A correction of what is over is a new visit, never an edit.
+_OVER = "The visit is already closed."
+
+
+def place_visit(
+    unit: Unit,
+    visit: Visit,
+    *,
+    technician_id: UUID | None,
+    day: date | None,
+    arrives_at: datetime | None,
+    departs_at: datetime | None,
+    travel_s: int | None,
+    position: int | None,
+    state: VisitState,
+) -> None:
+    """Put a visit into somebody's day, or back among the unplaced."""
+    visit.technician_id, visit.day = technician_id, day
+    visit.arrives_at, visit.departs_at = arrives_at, departs_at
+    visit.travel_s, visit.position = travel_s, position
+    visit.state = state
+    unit.record(VisitChanged(visit.id))
+
+
+def edit_visit(unit: Unit, visit_id: UUID, **changes: Any) -> Visit:
+    """Change who goes, when, or whether the plan may move it.
+
+    Raises NotFound, Conflict when the visit is under way or over.
+    """
+    require(unit.actor, "order.change")
+    visit = visit_for(unit, visit_id, change=True)
+    if visit.state in FINISHED or visit.state is VisitState.CANCELLED:
+        raise Conflict(_OVER, state=visit.state.value)
+    if visit.state in UNDER_WAY and {"technician_id", "day", "arrives_at"} & set(changes):
+        raise Conflict(
+            "The technician is already on the way. Call them first.", state=visit.state.value
+        )
+    moved = "technician_id" in changes and changes["technician_id"] != visit.technician_id
+    if changes.get("technician_id") is not None:
+        technician_for(unit, changes["technician_id"])
+    for name, value in changes.items():
+        setattr(visit, name, value)
+    if moved or "day" in changes:
+        firm = visit.technician_id is not None and visit.day is not None
+        visit.state = VisitState.DISPATCHED if firm else VisitState.PROPOSED
+        if moved:
+            visit.position, visit.travel_s = None, None
+            if "arrives_at" not in changes:
+                visit.arrives_at = visit.departs_at = None
+    _refresh(unit, visit)
+    unit.record(VisitChanged(visit.id))
+    return visit
+
+
+def accept_visit(unit: Unit, visit_id: UUID) -> Visit:
+    """Say yes to a visit.
+
+    Raises Conflict when there is nothing to accept any more.
+    """
+    visit = visit_for(unit, visit_id, change=True)
+    if visit.state is VisitState.ACCEPTED:
+        return visit
+    _step(visit, VisitState.ACCEPTED)
+    return visit
+
+
+def decline_visit(unit: Unit, visit_id: UUID, *, reason: str) -> Visit:
+    """Say no to a visit, and why.
+
+    Raises Conflict when it has begun.
+    """
+    visit = visit_for(unit, visit_id, change=True)
+    _step(visit, VisitState.DECLINED)
+    visit.outcome_reason = reason
+    _refresh(unit, visit)
+    unit.record(VisitChanged(visit.id))
+    return visit
+
+
+def _step(visit: Visit, state: VisitState) -> None:
+    if not may_follow(visit.state, state):
+        raise Conflict(
+            "The visit is {state}; this cannot follow.", state=visit.state.value, wanted=state.value
+        )
+    visit.state = state
+
+
+def _goes_on(unit: Unit, visit_id: UUID, state: VisitState) -> Visit:
+    """Take a report from the road. What has gone on further meanwhile is not set back."""
+    visit = visit_for(unit, visit_id, change=True)
+    if visit.state is not state and may_follow(visit.state, state):
+        visit.state = state
+        _refresh(unit, visit)
+    elif visit.state is VisitState.CANCELLED:
+        _late(unit, visit, {"reported": state.value, "at": unit.happened_at.isoformat()})
+    return visit
+
+
+def start_travel(unit: Unit, visit_id: UUID) -> Visit:
+    """Set out."""
+    visit = _goes_on(unit, visit_id, VisitState.TRAVELLING)
+    visit.travel_started_at = visit.travel_started_at or unit.happened_at
+    return visit
+
+
+def arrive(
+    unit: Unit, visit_id: UUID, *, lat: float | None = None, lng: float | None = None
+) -> Visit:
+    """Arrive on site."""
+    visit = _goes_on(unit, visit_id, VisitState.ON_SITE)
+    visit.arrived_at = visit.arrived_at or unit.happened_at
+    visit.arrived_lat, visit.arrived_lng = lat, lng
+    return visit
+
+
+def start_work(unit: Unit, visit_id: UUID) -> Visit:
+    """Begin to work, or go on after a pause."""
+    visit = _goes_on(unit, visit_id, VisitState.WORKING)
+    visit.work_started_at = visit.work_started_at or unit.happened_at
+    return visit
+
+
+def pause_visit(unit: Unit, visit_id: UUID, *, reason: str) -> Visit:
+    """Interrupt the work, and say why."""
+    visit = _goes_on(unit, visit_id, VisitState.PAUSED)
+    visit.outcome_reason = reason
+    return visit
+
+
+def answer_step(unit: Unit, visit_id: UUID, *, key: str, value: Any = None) -> Visit:
+    """Answer one step of the checklist; the technician's newest word counts."""
+    visit = visit_for(unit, visit_id, change=True)
+    visit.answers = visit.answers | {key: value}
+    return visit
+
+
+def complete_visit(
+    unit: Unit,
+    visit_id: UUID,
+    *,
+    findings: str,
+    outcome: str = "completed",
+    reason: str | None = None,
+    failure_mode: str | None = None,
+    cause: str | None = None,
+    remedy: str | None = None,
+    answers: dict[str, Any] | None = None,
+    no_parts_used: bool = False,
+) -> Visit:
+    """Close the visit with what the technician found and did.
+
+    On an order that was called off meanwhile the report is kept and a person is asked.
+    Raises Conflict when the visit was closed before.
+    """
+    visit = visit_for(unit, visit_id, change=True)
+    if visit.state in FINISHED:
+        raise Conflict(_OVER, state=visit.state.value)
+    order = unit.take(WorkOrder, visit.order_id)
+    if order is None:
+        raise NotFound("No such work order.")
+
+    visit.findings, visit.outcome_reason = findings, reason
+    visit.failure_mode, visit.cause, visit.remedy = failure_mode, cause, remedy
+    visit.answers = visit.answers | (answers or {})
+    visit.no_parts_used = no_parts_used
+    visit.completed_at = unit.happened_at
+    if visit.state is VisitState.CANCELLED or order.state is OrderState.CANCELLED:
+        _late(
+            unit,
+            visit,
+            {"reported": outcome, "findings": findings, "at": unit.happened_at.isoformat()},
+        )
+        return visit
+
+    visit.state = VisitState(outcome)
+    if outcome == "completed" and (missing := left_open(order.checklist, visit.answers)):
+        _flag(unit, visit, "Required steps were left open: {steps}", {"steps": ", ".join(missing)})
+    _refresh(unit, visit)
+    if outcome != "completed" and order.state is OrderState.NEW:
+        # Half done is not done: somebody has to come again.
+        add_visit(unit, order)
+    if outcome == "completed":
+        write_history(unit, order, visit)
+    unit.record(VisitCompleted(visit.id))
+    return visit
+
+
+def _late(unit: Unit, visit: Visit, report: dict[str, Any]) -> None:
+    visit.needs_review = True
+    unit.notice(
+        "review",
+        "The office had called this off; what was reported is kept.",
+        state=visit.state.value,
+    )
+    raise_attention(
+        unit,
+        kind="review",
+        entity="visit",
+        entity_id=visit.id,
+        message="The office had called this off; what was reported is kept.",
+        technician_id=visit.technician_id,
+        field=None,
+        office_value={"state": visit.state.value},
+        phone_value=report,
+    )
+
+
+def _flag(unit: Unit, visit: Visit, message: str, details: dict[str, Any]) -> None:
+    visit.needs_review = True
+    unit.notice("review", message, **details)
+    raise_attention(
+        unit,
+        kind="review",
+        entity="visit",
+        entity_id=visit.id,
+        message=message.format(**details),
+        technician_id=visit.technician_id,
+        phone_value=details,
+    )
+
+
+def _refresh(unit: Unit, visit: Visit) -> None:
+    order = unit.take(WorkOrder, visit.order_id)
+    if order is not None:
+        refresh_order(unit, order)
+
+
+def use_part(
+    unit: Unit,
+    visit_id: UUID,
+    *,
+    part_id: UUID,
+    qty: int,
+    id: UUID,
+    code: str | None = None,
+) -> PartUse:
+    """Note a part that went from the technician's van into the machine. The part is in; the books follow.
+
+    Raises NotFound for an unknown visit or part, Forbidden for somebody else's visit without a van.
+    """
+    require(unit.actor, "visit.work")
+    visit = unit.take(Visit, visit_id)
+    if visit is None:
+        raise NotFound("No such visit.")
+    if (known := unit.get(PartUse, id)) is not None:
+        return known
+    part = unit.must(Part, part_id, "No such part.")
+    order = unit.take(WorkOrder, visit.order_id)
+    technician_id = (
+        unit.actor.technician_id
+        if is_field_only(unit.actor)
+        else visit.technician_id or unit.actor.technician_id
+    )
+    technician = unit.get(Technician, technician_id) if technician_id else None
+    if technician is None or technician.van_place_id is None:
+        raise Forbidden("There is no van to take the part from.")
+    taken = consume_part(
+        unit,
+        id=id,
+        part_id=part.id,
+        qty=qty,
+        van_place_id=technician.van_place_id,
+        reference_kind="work_order",
+        reference_id=visit.order_id,
+        asset_id=order.asset_id if order else None,
+    )
+    use = unit.add(
+        PartUse(
+            id=id,
+            code=code,
+            visit_id=visit.id,
+            order_id=visit.order_id,
+            part_id=part.id,
+            qty=qty,
+            cost_micro=taken.cost_micro,
+            used_at=unit.happened_at,
+        )
+    )
+    if order is not None:
+        order.cost_micro += taken.cost_micro
+        if visit.state is VisitState.COMPLETED:
+            unit.session.flush()
+            write_history(unit, order, visit)
+    return use
+
+
+def write_history(unit: Unit, order: WorkOrder, visit: Visit) -> None:
+    """Write the finished order into its machine's history."""
+    asset = unit.take(Asset, order.asset_id) if order.asset_id else None
+    if asset is None or visit.completed_at is None:
+        return
+    unit.session.flush()
+    site = unit.must(Site, order.site_id, "No such site.")
+    technician = unit.get(Technician, visit.technician_id) if visit.technician_id else None
+    used = unit.session.execute(
+        select(Part.sku, Part.name, PartUse.qty)
+        .join(Part, (Part.org_id == PartUse.org_id) & (Part.id == PartUse.part_id))
+        .where(PartUse.order_id == order.id)
+        .order_by(PartUse.used_at, PartUse.id)
+    ).all()
+    trips = [v for v in visits_of(unit, order.id) if v.state in FINISHED]
+    record_repair(
+        unit,
+        asset,
+        order_no=order.no,
+        day=visit.completed_at.astimezone(ZoneInfo(site.timezone)).date(),
+        finished_at=visit.completed_at,
+        kind=order.kind.value,
+        title=order.title,
+        symptom=order.symptom,
+        failure_mode=visit.failure_mode,
+        cause=visit.cause,
+        remedy=visit.remedy,
+        component=None,
+        parts=[{"sku": sku, "name": name, "qty": qty} for sku, name, qty in used],
+        cost_micro=order.cost_micro,
+        technician=technician.name if technician else None,
+        visits=len(trips),
+        fixed=True,
+    )
+    if asset.state in (AssetState.DOWN, AssetState.DEGRADED):
+        asset.state = AssetState.OPERATING

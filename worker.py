@@ -1,0 +1,38 @@
+"""The job process: `python worker.py` works the queues in Redis.
+
+RQ brings a row's id; the row says what to do and whether it is still to be done. Beside the
+workers a relay hands over rows whose message was lost, so that a flushed Redis loses nothing.
+"""
+
+import sys
+
+from redis import Redis
+from rq import Worker
+from rq.serializers import JSONSerializer
+
+from api.app import create_app
+from api.queues import QUEUES, rq_sender
+from core.database import bound
+from core.jobs import Clockwork
+
+
+def main() -> int:
+    """Work until told to stop."""
+    app = create_app()
+    redis_url = app.extensions["fieldwright"].redis_url
+    if not redis_url:
+        sys.stderr.write(
+            "FIELDWRIGHT_REDIS_URL is not set: without Redis the web process works its jobs itself.\n"
+        )
+        return 2
+    relay = Clockwork(bound(), rq_sender(redis_url)).start()
+    try:
+        names = [f"fieldwright-{name}" for name in QUEUES]
+        Worker(names, connection=Redis.from_url(redis_url), serializer=JSONSerializer).work()
+    finally:
+        relay.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
