@@ -2,6 +2,7 @@
 
 import atexit
 import importlib.resources
+import os
 import re
 import time
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from flask.json.provider import JSONProvider
 from flask.typing import ResponseReturnValue
 from flask_compress import Compress
 from flask_smorest import Api
+from werkzeug.security import safe_join
 
 import sync.wiring  # noqa: F401 - this process changes rows
 from api import (
@@ -40,7 +42,6 @@ from api.doors import dumps
 from api.limits import limiter
 from core import database, jobs
 from core import files as core_files
-from core.errors import Invalid
 from core.ids import new_id
 from core.logs import configure_logs
 from core.settings import Settings, from_environment
@@ -50,7 +51,6 @@ from work import reports
 log = structlog.get_logger("api")
 
 BIGGEST_BODY = 12 * 1024 * 1024
-BIGGEST_JSON = 2 * 1024 * 1024
 
 VIEWS = (
     session.blp,
@@ -91,6 +91,10 @@ class _Json(JSONProvider):
 
 class _App(Flask):
     json_provider_class = _Json
+
+
+class _Api(Api):
+    ERROR_SCHEMA = errors.ErrorView
 
 
 def create_app(settings: Settings | None = None, *, db: database.Database | None = None) -> Flask:
@@ -148,8 +152,7 @@ def create_app(settings: Settings | None = None, *, db: database.Database | None
     app.before_request(_begin)
     app.after_request(_end)
 
-    api = Api(app)
-    api.ERROR_SCHEMA = errors.ErrorView
+    api = _Api(app)
     for blp in VIEWS:
         api.register_blueprint(blp)
     app.register_blueprint(public.blp)
@@ -183,36 +186,6 @@ def _begin() -> None:
     g.started = time.perf_counter()
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(request_id=g.request_id)
-    _check_body()
-
-
-def _check_body() -> None:
-    """Refuse a body that is not JSON where only JSON is understood, before anything reads it."""
-    if request.method in ("GET", "HEAD", "OPTIONS", "DELETE") or not request.path.startswith(
-        "/v1/"
-    ):
-        return
-    if request.path.startswith("/v1/files/") or not (
-        request.content_length or "chunked" in request.headers.get("Transfer-Encoding", "")
-    ):
-        return
-    if request.mimetype != "application/json":
-        from werkzeug.exceptions import UnsupportedMediaType  # noqa: PLC0415
-
-        raise UnsupportedMediaType
-    if (request.content_length or 0) > BIGGEST_JSON:
-        from werkzeug.exceptions import RequestEntityTooLarge  # noqa: PLC0415
-
-        raise RequestEntityTooLarge
-    raw = request.get_data()
-    try:
-        content = orjson.loads(raw)
-    except orjson.JSONDecodeError as error:
-        raise Invalid(
-            "The body is not valid JSON.", fields={"body": ["Not valid JSON."]}
-        ) from error
-    if not isinstance(content, dict):
-        raise Invalid("The body must be a JSON object.", fields={"body": ["Not an object."]})
 
 
 def _end(response: Response) -> Response:
@@ -273,7 +246,7 @@ def _serve_web(app: Flask, settings: Settings) -> None:
     @app.get("/app/")
     @app.get("/app/<path:name>")
     def web(name: str = "index.html") -> ResponseReturnValue:
-        if not (settings.web / name).is_file():
+        if not os.path.isfile(safe_join(str(settings.web), name) or ""):
             name = "index.html"
         response = send_from_directory(settings.web, name)
         fixed = name.startswith("assets/")

@@ -9,6 +9,7 @@ from uuid import UUID
 import orjson
 from flask import Response, current_app, g, request
 from flask_smorest import Blueprint as SmorestBlueprint
+from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
 from core import clock
 from core.actor import Actor
@@ -23,6 +24,7 @@ from people.signin import actor_for, check_device
 T = TypeVar("T")
 
 CSRF_HEADER = "X-CSRF-Token"
+BIGGEST_JSON = 2 * 1024 * 1024
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -32,8 +34,56 @@ def settings() -> Settings:
     return found
 
 
+V = TypeVar("V", bound=Callable[..., Any])
+
+
 class Blueprint(SmorestBlueprint):
     """A part of the REST door. Its views need a sign-in unless they say `public`."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.before_request(_enter)
+
+    def public(self, view: V) -> V:
+        """Let strangers in at this view, and say so in the documentation."""
+        view = self.doc(security=[])(view)
+        view.public = True  # type: ignore[attr-defined]
+        return view
+
+
+def _enter() -> None:
+    """Ask who knocks before anything they sent is looked into."""
+    view = getattr(current_app.view_functions[str(request.endpoint)], "view_class", None)
+    method = "get" if request.method == "HEAD" else request.method.lower()
+    if request.method != "OPTIONS" and not getattr(getattr(view, method, None), "public", False):
+        current_actor(any_device=True)
+    _check_body()
+
+
+def _check_body() -> None:
+    """Refuse a body that is not JSON where only JSON is understood, before anything reads it."""
+    if request.method in ("GET", "HEAD", "OPTIONS", "DELETE") or request.path.startswith(
+        "/v1/files/"
+    ):
+        return
+    if not (request.content_length or "chunked" in request.headers.get("Transfer-Encoding", "")):
+        return
+    if request.mimetype != "application/json":
+        raise UnsupportedMediaType
+    if (request.content_length or 0) > BIGGEST_JSON:
+        raise RequestEntityTooLarge
+    raw = request.get_data()
+    # A body that comes in pieces does not say its length beforehand.
+    if len(raw) > BIGGEST_JSON:
+        raise RequestEntityTooLarge
+    try:
+        content = orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        raise Invalid(
+            "The body is not valid JSON.", fields={"body": ["Not valid JSON."]}
+        ) from error
+    if not isinstance(content, dict):
+        raise Invalid("The body must be a JSON object.", fields={"body": ["Not an object."]})
 
 
 def current_actor(*, any_device: bool = False) -> Actor:

@@ -134,6 +134,8 @@ def out_of_range(error: sa.exc.DBAPIError) -> Response:
     state = getattr(error.orig, "sqlstate", None) or ""
     if state == "23505" or "UNIQUE constraint" in str(error.orig):
         return refused(errors.Conflict("There is one like this already.", code="exists"))
+    if state == "23503" or "FOREIGN KEY constraint" in str(error.orig):
+        return refused(errors.Invalid("This refers to something that is not there."))
     if state.startswith("22"):
         return refused(errors.Invalid("Some fields are missing or make no sense."))
     if state in ("55P03", "57014") or "database is locked" in str(error.orig):

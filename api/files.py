@@ -8,7 +8,7 @@ from flask.views import MethodView
 
 from api.doors import Blueprint, answer, current_actor, reads
 from core import files
-from core.errors import Invalid, NotFound
+from core.errors import Invalid, NotFound, TooLarge
 from core.pictures import clean_picture
 from core.shapes import Shape, number, text
 from core.unit import perform
@@ -24,7 +24,7 @@ blp = Blueprint(
 )
 
 BIGGEST_PHOTO = 10 * 1024 * 1024
-TYPES = {"image/jpeg": "JPEG", "image/png": "PNG", "image/webp": "WEBP"}
+TYPES = ("image/jpeg", "image/png", "image/webp")
 
 
 class FileView(Shape):
@@ -32,6 +32,12 @@ class FileView(Shape):
 
     sha256 = text()
     size = number()
+
+
+def _kind(content: bytes) -> str:
+    if content.startswith(b"\x89PNG"):
+        return "image/png"
+    return "image/webp" if content[8:12] == b"WEBP" else "image/jpeg"
 
 
 def _check_name(sha256: str) -> None:
@@ -56,9 +62,16 @@ class OneFile(MethodView):
                 fields={"content_type": [request.mimetype]},
             )
         content = request.get_data(cache=False)
+        if len(content) > BIGGEST_PHOTO:
+            raise TooLarge("The picture is too large.")
         if hashlib.sha256(content).hexdigest() != sha256:
             raise Invalid("The bytes are not those of this hash.", fields={"sha256": ["Differs."]})
         clean_picture(content)
+        if _kind(content) != request.mimetype:
+            raise Invalid(
+                "The picture is not of the type it is said to be.",
+                fields={"content_type": [request.mimetype]},
+            )
         store = files.bound()
         known = store.has(actor.org_id, sha256)
         store.keep(actor.org_id, content)
@@ -75,15 +88,8 @@ class OneFile(MethodView):
                 content = files.bound().read(unit.org_id, sha256)
             except FileNotFoundError:
                 raise NotFound("No such file.") from None
-        kind = (
-            "image/png"
-            if content.startswith(b"\x89PNG")
-            else "image/webp"
-            if content[8:12] == b"WEBP"
-            else "image/jpeg"
-        )
         headers = {
             "Cache-Control": "private, max-age=31536000, immutable",
             "Content-Security-Policy": "sandbox; default-src 'none'",
         }
-        return Response(content, mimetype=kind, headers=headers)
+        return Response(content, mimetype=_kind(content), headers=headers)

@@ -144,7 +144,8 @@ def machine(token: str) -> Response:
 @blp.post("/q/<token>")
 @limiter.limit(PER_ADDRESS)
 @limiter.limit(
-    PER_MACHINE, key_func=lambda: f"machine:{(request.view_args or {}).get('token', '')}"
+    PER_MACHINE,
+    key_func=lambda: f"machine:{typed_label(str((request.view_args or {}).get('token', '')))}",
 )
 def report(token: str) -> ResponseReturnValue:
     """Take a fault report; the same form sent twice is one report."""

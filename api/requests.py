@@ -28,6 +28,12 @@ def _report(unit: Unit, data: dict[str, Any]) -> Request:
     return actions.report_fault(unit, asset, language=current_actor().language, **data)[0]
 
 
+def _present_new(unit: Unit, request: Request) -> dict[str, Any]:
+    # Whoever may report is told what was noted, also without the right to read reports.
+    unit.session.refresh(request, ["asset", "photos"])
+    return request_view(request)
+
+
 def _present(unit: Unit, request: Request) -> dict[str, Any]:
     return request_view(queries.request_for(unit, request.id))
 
@@ -53,7 +59,7 @@ class Requests(MethodView):
             RequestView,
             name="request.add",
             status=201,
-            present=_present,
+            present=_present_new,
         )
 
 

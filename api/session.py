@@ -88,6 +88,7 @@ def _answer(signed: SignedIn, *, cookies: bool) -> Response:
 class Session(MethodView):
     """The present sign-in."""
 
+    @blp.public
     @limiter.limit("30/minute;300/hour")
     @blp.arguments(SignIn)
     @blp.response(200, SessionView)
@@ -120,6 +121,7 @@ class Session(MethodView):
 class SessionRefresh(MethodView):
     """A new pair of tokens for an old one."""
 
+    @blp.public
     @limiter.limit("120/minute")
     @blp.arguments(Refresh)
     @blp.response(200, SessionView)

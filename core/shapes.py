@@ -9,6 +9,8 @@ import marshmallow as ma
 from marshmallow import fields, validate
 
 LONGEST_TEXT = 20_000
+# The JSON writer gives up at 254; nobody needs half of that.
+DEEPEST = 64
 LARGEST_NUMBER = 2**53 - 1  # what JavaScript holds exactly
 
 
@@ -86,6 +88,10 @@ def renderer(shape: type[Shape]) -> Callable[[Any], dict[str, Any]]:
 class _Text(fields.String):
     """Text as people write it: trimmed, and without what a database cannot hold."""
 
+    def __init__(self, *, trimmed: bool = True, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.trimmed = trimmed
+
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         text = super()._deserialize(value, attr, data, **kwargs)
         if "\x00" in text:
@@ -94,7 +100,25 @@ class _Text(fields.String):
             text.encode()
         except UnicodeEncodeError:
             raise ma.ValidationError("Text must be valid Unicode.") from None
-        return text.strip()
+        return text.strip() if self.trimmed else text
+
+
+class _Anything(fields.Raw):
+    """Any JSON value that a database can hold and that can be written again."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        level = [value]
+        for _ in range(DEEPEST):
+            if any(isinstance(item, str) and "\x00" in item for item in level):
+                raise ma.ValidationError("Text must not contain the NUL character.")
+            inside = [
+                part for item in level if isinstance(item, dict) for part in (*item, *item.values())
+            ]
+            inside += [part for item in level if isinstance(item, list) for part in item]
+            if not inside:
+                return value
+            level = inside
+        raise ma.ValidationError("This is nested too deeply.")
 
 
 class _Moment(fields.AwareDateTime):
@@ -133,8 +157,9 @@ def text(
     least: int | None = None,
     one_of: Sequence[str] | None = None,
     pattern: str | None = None,
+    trimmed: bool = True,
 ) -> Any:
-    """Return a field for text."""
+    """Return a field for text; a secret is taken as it is, the rest without blanks around it."""
     if least is None:
         least = 1 if required else 0
     checks: list[Any] = [validate.Length(min=least, max=most)]
@@ -142,7 +167,7 @@ def text(
         checks = [validate.OneOf(one_of)]
     if pattern is not None:
         checks.append(validate.Regexp(pattern))
-    return _Text(validate=checks, **_options(required, none, default))
+    return _Text(trimmed=trimmed, validate=checks, **_options(required, none, default))
 
 
 def number(
@@ -226,7 +251,7 @@ def mapped(value: Any, *, required: bool = False, none: bool = False) -> Any:
 
 def anything(*, none: bool = False) -> Any:
     """Return a field for any JSON value."""
-    return fields.Raw(**_options(False, none, None))
+    return _Anything(**_options(False, none, None))
 
 
 def page_of(shape: type[Shape]) -> type[Shape]:

@@ -77,7 +77,7 @@ class SignIn(Shape):
     """An e-mail address, a password, and optionally the device."""
 
     email = text(required=True, most=254)
-    password = text(required=True, most=1000)
+    password = text(required=True, most=1000, trimmed=False)
     device = nested(DeviceIn, none=True)
     cookies = flag(default=False)
 

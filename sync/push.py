@@ -416,5 +416,6 @@ def _ask(unit: Unit, said: Said, kind: str, message: str) -> None:
         entity_id=entity_id,
         message=message,
         mutation_id=said.id,
-        phone_value=orjson.loads(said.raw),
+        # PostgreSQL's JSON has no NUL; the receipt keeps what was said to the byte.
+        phone_value=orjson.loads(said.raw.replace(b"\\u0000", b"\\ufffd")),
     )

@@ -12,7 +12,7 @@ from assets.schemas import AssetView, CustomerView, FailureCodeView, SiteView
 from core import clock
 from core.feed import Entity, Link, register
 from core.shapes import renderer
-from parts.models import OPEN_SLIP, IssueSlip, Part, VanStock
+from parts.models import OPEN_SLIP, IssueSlip, Part, SlipState, VanStock
 from parts.schemas import IssueSlipView, PartView, VanStockView
 from people.models import Technician
 from people.schemas import TechnicianView
@@ -67,11 +67,8 @@ def _asset_links(asset: Asset) -> Iterable[Link]:
 
 
 def _slip_scopes(slip: IssueSlip) -> list[str]:
-    return (
-        technician_scope(slip.technician_id)
-        if slip.state in OPEN_SLIP or slip.received_at is None
-        else []
-    )
+    on_its_way = slip.state is SlipState.HANDED_OVER and slip.received_at is None
+    return technician_scope(slip.technician_id) if slip.state in OPEN_SLIP or on_its_way else []
 
 
 def _slip_links(slip: IssueSlip) -> Iterable[Link]:

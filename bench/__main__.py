@@ -1,0 +1,28 @@
+"""`python -m bench [name …]`: print timings."""
+
+import contextlib
+import os
+import sys
+
+import structlog
+
+from bench import orders, planning
+
+KINDS = ("sqlite", "postgresql")
+
+
+def main() -> None:
+    """Run the benchmarks named, or all."""
+    wanted = sys.argv[1:] or ["orders", "planning"]
+    with open(os.devnull, "w") as nowhere, contextlib.redirect_stderr(nowhere):
+        structlog.reset_defaults()
+        for name in wanted:
+            if name == "orders":
+                for kind in KINDS:
+                    orders.run(kind)
+            elif name == "planning":
+                planning.run()
+
+
+if __name__ == "__main__":
+    main()
