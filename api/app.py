@@ -40,6 +40,7 @@ from api import requests as fault_reports
 from api import sync as sync_door
 from api.doors import dumps
 from api.limits import limiter
+from api.timetable import Timetable
 from core import database, jobs
 from core import files as core_files
 from core.ids import new_id
@@ -175,9 +176,15 @@ def start_jobs(app: Flask) -> Callable[[], None]:
         worker = jobs.Clockwork(database.bound(), rq_sender(settings.redis_url)).start()
     else:
         worker = jobs.Runner(database.bound()).start()
+    timetable = Timetable(database.bound()).start()
     jobs.waker = worker.wake
-    atexit.register(worker.close)
-    return worker.close
+
+    def stop() -> None:
+        timetable.close()
+        worker.close()
+
+    atexit.register(stop)
+    return stop
 
 
 def _begin() -> None:
@@ -242,6 +249,10 @@ def _serve_web(app: Flask, settings: Settings) -> None:
     @app.get("/")
     def home() -> ResponseReturnValue:
         return redirect("/app/")
+
+    @app.get("/favicon.ico")
+    def icon() -> ResponseReturnValue:
+        return send_from_directory(settings.web, "icons/icon-192.png", max_age=86400)
 
     @app.get("/app/")
     @app.get("/app/<path:name>")

@@ -103,9 +103,9 @@ class Unit:
         *,
         run_at: datetime | None = None,
         slot: str | None = None,
-    ) -> None:
-        """Write a job in this transaction."""
-        jobs.enqueue(
+    ) -> bool:
+        """Write a job in this transaction; False when its slot was taken already."""
+        written = jobs.enqueue(
             self.session.connection(),
             self.org_id,
             jobs.name_of(job),
@@ -113,7 +113,8 @@ class Unit:
             run_at=run_at,
             slot=slot,
         )
-        self.queued += 1
+        self.queued += written is not None
+        return written is not None
 
     @contextlib.contextmanager
     def attempt(self) -> Iterator[None]:

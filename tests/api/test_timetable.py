@@ -1,0 +1,40 @@
+"""What happens again and again: once a slot, whoever writes it, and promises break without being touched."""
+
+from datetime import timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from api.timetable import write_slots
+from core import clock, jobs
+from core.database import Database
+from core.unit import perform, reading
+from tests.makers import Maker
+from work import promises
+from work.models import WorkOrder
+
+
+def test_a_slot_is_written_once_however_many_processes_try(
+    make: Maker, database: Database, at: Any
+) -> None:
+    at(clock.now())
+    assert write_slots(database) == 1
+    assert write_slots(database) == 0
+    at(clock.now() + timedelta(minutes=6))
+    assert write_slots(database) == 1
+
+
+def test_a_promise_breaks_by_itself(make: Maker, database: Database, at: Any) -> None:
+    perform(
+        make.system,
+        lambda unit: promises.make_promise(
+            unit, priority=2, minutes=60, warn_minutes=10, timezone="UTC", week={}
+        ),
+    )
+    order = make.order(priority=2)
+    at(clock.now() + timedelta(hours=2))
+    write_slots(database)
+    jobs.drain(database)
+    with reading(make.system) as unit:
+        row = unit.session.scalars(sa.select(WorkOrder).where(WorkOrder.id == order.id)).one()
+        assert (row.sla or {})["breached_at"] is not None
