@@ -15,6 +15,7 @@ from flask.json.provider import JSONProvider
 from flask.typing import ResponseReturnValue
 from flask_compress import Compress
 from flask_smorest import Api
+from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.security import safe_join
 
 import sync.wiring  # noqa: F401 - this process changes rows
@@ -147,13 +148,17 @@ def create_app(settings: Settings | None = None, *, db: database.Database | None
         RATELIMIT_ENABLED=settings.limits,
         RATELIMIT_STORAGE_URI=settings.redis_url or "memory://",
     )
-    errors.install(app)
     limiter.init_app(app)
     Compress(app)
     app.before_request(_begin)
     app.after_request(_end)
 
     api = _Api(app)
+    # After the framework's own, which would answer in another format.
+    if settings.proxies:
+        near = settings.proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=near, x_proto=near, x_host=near)  # type: ignore[method-assign]
+    errors.install(app)
     for blp in VIEWS:
         api.register_blueprint(blp)
     app.register_blueprint(public.blp)
@@ -253,6 +258,10 @@ def _serve_web(app: Flask, settings: Settings) -> None:
     @app.get("/favicon.ico")
     def icon() -> ResponseReturnValue:
         return send_from_directory(settings.web, "icons/icon-192.png", max_age=86400)
+
+    @app.get("/favicon.ico")
+    def favicon() -> ResponseReturnValue:
+        return redirect("/app/icons/icon-192.png")
 
     @app.get("/app/")
     @app.get("/app/<path:name>")

@@ -28,6 +28,8 @@ class Settings:
     log_format: str
     run_jobs: bool
     limits: bool
+    # How many proxies of ours stand in front; their word on the client's address is believed.
+    proxies: int
 
     @property
     def secure_cookies(self) -> bool:
@@ -45,6 +47,12 @@ def from_environment(
     env = os.environ if environ is None else environ
     root = root or Path(__file__).resolve().parent.parent
     var = Path(env.get("FIELDWRIGHT_VAR", root / "var"))
+
+    def whole(name: str, default: int, most: int) -> int:
+        value = env.get(name, str(default)).strip()
+        if not value.isdigit() or int(value) > most:
+            raise SettingsError(f"{name} is {value!r}; it must be a whole number from 0 to {most}.")
+        return int(value)
 
     def one_of(name: str, default: str, *choices: str) -> str:
         value = env.get(name, default).strip().lower()
@@ -68,6 +76,7 @@ def from_environment(
         log_format=one_of("FIELDWRIGHT_LOG", "json" if production else "text", "json", "text"),
         run_jobs=one_of("FIELDWRIGHT_RUN_JOBS", "yes", "yes", "no") == "yes",
         limits=one_of("FIELDWRIGHT_LIMITS", "on", "on", "off") == "on",
+        proxies=whole("FIELDWRIGHT_PROXIES", 0, 5),
     )
 
 

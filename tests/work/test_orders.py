@@ -118,9 +118,13 @@ def test_a_request_is_accepted_or_rejected_once(make: Maker) -> None:
 def test_a_closed_visit_cannot_be_completed_again(make: Maker) -> None:
     ann = make.technician()
     visit = make.visit(by=ann)
-    done = lambda: perform(
-        make.as_technician(ann), lambda unit: work.complete_visit(unit, visit.id, findings="Done")
-    )
+
+    def done() -> None:
+        perform(
+            make.as_technician(ann),
+            lambda unit: work.complete_visit(unit, visit.id, findings="Done"),
+        )
+
     done()
     with pytest.raises(Conflict):
         done()

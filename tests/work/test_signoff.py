@@ -131,9 +131,10 @@ def test_the_report_is_made_once_and_is_the_same_to_the_byte(make: Maker) -> Non
 
 def test_the_customer_s_first_verdict_stands(make: Maker) -> None:
     signoff = seal(make, make.visit())
-    give = lambda **said: perform(
-        make.system, lambda unit: work.give_verdict(unit, signoff.id, **said)
-    )
+
+    def give(**said: Any) -> None:
+        perform(make.system, lambda unit: work.give_verdict(unit, signoff.id, **said))
+
     give(verdict="confirmed", rating=4)
     give(verdict="confirmed", rating=5)
     with pytest.raises(Conflict):

@@ -86,6 +86,8 @@ def open_order(
             checklist=usual_checklist(kind) if checklist is None else checklist,
             opened_at=unit.happened_at,
             cost_micro=0,
+            due_at=None,
+            sla=None,
         )
     )
     promises.rewind(unit, order, now=clock.now(), holds=[])
