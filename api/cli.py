@@ -12,10 +12,14 @@ from rich.table import Table
 
 from api.doors import settings
 from core import audit, jobs, migrations
+from core.actor import Actor
 from core.database import bound
 from core.errors import DomainError
+from core.languages import LANGUAGES, say
 from core.tenancy import announce
-from people.models import Organisation
+from core.unit import perform
+from people.actions import open_account
+from people.models import Organisation, Role
 
 db_commands = AppGroup("db", help="The database.")
 audit_commands = AppGroup("audit", help="The audit trail.")
@@ -39,16 +43,54 @@ def upgrade() -> None:
 )
 def seed(if_empty: bool, number: int) -> None:
     """Fill in a believable company from real data."""
-    from seed.company import build, print_accounts  # noqa: PLC0415 - loaded only when it is asked for
+    from seed.company import NAME, build, print_accounts  # noqa: PLC0415 - loaded only when it is asked for
 
     console = Console()
     with bound().reading() as session:
-        known = session.scalar(sa.select(sa.func.count()).select_from(Organisation))
-    if known and if_empty:
-        print_accounts(console)
-        return
-    build(console, seed=number)
-    print_accounts(console)
+        names = set(session.scalars(sa.select(Organisation.name)))
+    # A demo company whose making was cut off is made whole; somebody's own company is left alone.
+    if not names or NAME in names or not if_empty:
+        build(console, seed=number)
+    print_accounts(console, seed=number)
+
+
+@click.command("account")
+@click.argument("email")
+@click.option("--organisation", required=True, help="The name of the company.")
+@click.option("--name", required=True, help="Who it is.")
+@click.option(
+    "--role",
+    "roles",
+    multiple=True,
+    required=True,
+    type=click.Choice([role.value for role in Role]),
+)
+@click.option("--language", default="en", show_default=True, type=click.Choice(LANGUAGES))
+@click.password_option()
+def account(
+    email: str, organisation: str, name: str, roles: tuple[str, ...], language: str, password: str
+) -> None:
+    """Give somebody an account."""
+    with bound().reading() as session:
+        org_id = session.scalar(sa.select(Organisation.id).where(Organisation.name == organisation))
+    if org_id is None:
+        raise click.ClickException(f"There is no company named {organisation}.")
+    try:
+        perform(
+            Actor.system(org_id, "command line"),
+            lambda unit: open_account(
+                unit,
+                email=email,
+                name=name,
+                password=password,
+                roles=list(roles),
+                language=language,
+            ),
+            name="account.open",
+        )
+    except DomainError as error:
+        raise click.ClickException(say(error.message, "en", error.details)) from error
+    click.echo(f"{email} may sign in now.")
 
 
 @click.command("import")
@@ -117,5 +159,5 @@ def drain() -> None:
 
 def install(app: Flask) -> None:
     """Add the commands."""
-    for command in (db_commands, audit_commands, jobs_commands, seed, import_):
+    for command in (db_commands, audit_commands, jobs_commands, seed, import_, account):
         app.cli.add_command(command)

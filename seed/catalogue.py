@@ -1,5 +1,6 @@
 """What lies in the warehouse and in the vans; the kinds of parts are those that the excavators used."""
 
+from collections import Counter
 from dataclasses import dataclass
 
 from core.unit import Unit
@@ -7,6 +8,7 @@ from parts import actions as parts
 from seed.draw import Draw
 from seed.excavators import MICRO
 from seed.people import TechnicianCard
+from seed.work_cards import DISPATCHED, DONE, ORDERS
 
 MAIN, HEAVY, CHEMICALS = "main", "heavy", "chemicals"
 PLACES = {
@@ -151,6 +153,8 @@ PARTS: list[PartCard] = [
 
 # What is used most is carried most: cheap things by the handful, dear ones singly.
 _CHEAP, _DEAR = 60, 1000
+# How often a van sets out with too few of a part.
+_SHORT_SHARE = 0.06
 VAN_LEVELS = {"cheap": (4, 12), "usual": (2, 5), "dear": (1, 2)}
 
 
@@ -171,6 +175,18 @@ def level_of(part: PartCard) -> tuple[int, int]:
 def carried_by(card: TechnicianCard) -> list[PartCard]:
     """Return what a technician's van carries."""
     return [part for part in PARTS if part.skill == "*" or card.skills.get(part.skill, 0) >= 3]
+
+
+def needed_by(card: TechnicianCard) -> Counter[str]:
+    """Return what the technician took out yesterday, and what the visits they know of today ask for."""
+    wanted: Counter[str] = Counter()
+    for done in DONE:
+        if done.technician == card.key:
+            wanted.update(done.parts)
+    for order in ORDERS:
+        if order.title in DISPATCHED.get(card.key, ()):
+            wanted.update(order.parts)
+    return wanted
 
 
 def add_catalogue(unit: Unit, draw: Draw) -> None:
@@ -202,10 +218,13 @@ def load_van(unit: Unit, draw: Draw, card: TechnicianCard) -> None:
     """Fill a van, and say how much it should carry. Here and there a little is missing, as on any morning."""
     random = draw.stream(f"van/{card.key}")
     van = draw.id("place", card.key)
+    wanted = needed_by(card)
     for part in carried_by(card):
         least, most = level_of(part)
         part_id = draw.id("part", part.sku)
         parts.set_van_level(unit, place_id=van, part_id=part_id, min=least, max=most)
-        there = least - 1 if random.random() < 0.06 else random.randint(least, most)
+        there = least - 1 if random.random() < _SHORT_SHARE else random.randint(least, most)
+        if part.sku in wanted:
+            there = max(there, least) + wanted[part.sku]
         if there:
             parts.open_balance(unit, place_id=van, part_id=part_id, qty=there)

@@ -47,13 +47,15 @@ class Row:
     values: dict[str, Any]
     given: frozenset[str]
     key: tuple[Any, ...] = ()
+    whole: bool = True
 
 
 @dataclass(slots=True)
 class Rows:
-    """What a file holds, and what is wrong with it."""
+    """What a file holds, and what is wrong with it. `named` are the keys of all rows, also of wrong ones."""
 
     rows: list[Row] = field(default_factory=list)
+    named: set[tuple[Any, ...]] = field(default_factory=set)
     errors: list[RowError] = field(default_factory=list)
 
 
@@ -81,11 +83,13 @@ def read_rows(path: Path, columns: Sequence[Column], key: Sequence[str]) -> Rows
             row = _row(path.name, line, header, cells, known, found.errors)
             if row is None:
                 continue
-            row.key = tuple(row.values[name] for name in key)
+            row.key = tuple(row.values.get(name) for name in key)
+            found.named.add(row.key)
+            if not row.whole:
+                continue
             if row.key in lines:
-                found.errors.append(
-                    RowError(path.name, line, key[-1], f"This is on line {lines[row.key]} already.")
-                )
+                sentence = f"This is on line {lines[row.key]} already."
+                found.errors.append(RowError(path.name, line, key[-1], sentence))
                 continue
             lines[row.key] = line
             found.rows.append(row)
@@ -166,7 +170,7 @@ def _row(
         except ValueError as error:
             errors.append(RowError(file, line, name, str(error)))
             whole = False
-    return Row(file, line, values, frozenset(header)) if whole else None
+    return Row(file, line, values, frozenset(header), whole=whole)
 
 
 def _cell(column: Column, cell: str) -> Any:

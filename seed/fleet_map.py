@@ -16,12 +16,10 @@ def _degrees_apart(machine: Machine, card: TechnicianCard) -> float:
     return hypot(site.lat - card.home[0], (site.lng - card.home[1]) * cos(radians(site.lat)))
 
 
-def nearest(kind: str, card: TechnicianCard) -> Machine:
-    """Return the machine of a kind that stands nearest to a technician's home."""
-    return min(
-        (machine for machine in machines() if machine.kind == kind),
-        key=lambda m: (_degrees_apart(m, card), m.no),
-    )
+def near(kinds: Collection[str], card: TechnicianCard) -> list[Machine]:
+    """Return the machines of these kinds, those nearest to a technician's home first."""
+    found = (machine for machine in machines() if machine.kind in kinds)
+    return sorted(found, key=lambda machine: (_degrees_apart(machine, card), machine.no))
 
 
 def any_of(kinds: Collection[str], random: Random) -> Machine:

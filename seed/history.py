@@ -52,6 +52,7 @@ _FITTED = {
     "Hydraulic": "HOSE-12-1000",
     "HYDRAULIC": "HOSE-12-1000",
 }
+# What the driver would have said, by how it failed, and otherwise by what it was.
 _SYMPTOMS = {
     "leak": "leak",
     "structural": "structural",
@@ -60,6 +61,28 @@ _SYMPTOMS = {
     "fail_to_start": "wont_start",
     "burning": "electrical",
     "warning": "electrical",
+}
+_SYMPTOMS_OF = {
+    "Air Conditioning": "air_conditioning",
+    "Drivers Cabin": "air_conditioning",
+    "Starting": "wont_start",
+    "Electric": "electrical",
+    "Lights": "electrical",
+    "Radio": "electrical",
+    "Instrumentation": "electrical",
+    "GET": "structural",
+    "Mount": "structural",
+    "Ladder": "safety",
+    "Fire": "safety",
+    "Brake": "brakes",
+    "Track": "noise",
+    "Grease": "noise",
+    "Filter": "no_power",
+    "Fuel": "no_power",
+    "ENGINE": "no_power",
+    "Engine": "no_power",
+    "Hydraulic": "hydraulic_slow",
+    "HYD": "hydraulic_slow",
 }
 
 
@@ -131,7 +154,7 @@ def recent_lines(setting: Setting, orders: Sequence[ExcavatorOrder]) -> list[Lin
                 details={
                     "kind": order.kind,
                     "title": order.text.capitalize() if order.text.isupper() else order.text,
-                    "symptom": _SYMPTOMS.get(order.mode or "", "other"),
+                    "symptom": _symptom(order),
                     "failure_mode": order.mode,
                     "cause": order.cause,
                     "remedy": order.remedy,
@@ -160,6 +183,13 @@ class _Drawn:
         self.minute = random.randint(9 * 60, 18 * 60)
         self.machine = random.choices(machines_, weights)[0]
         self.order = random.choice(orders)
+
+
+def _symptom(order: ExcavatorOrder) -> str:
+    if order.mode in _SYMPTOMS:
+        return _SYMPTOMS[order.mode]
+    about = order.component or ""
+    return next((symptom for word, symptom in _SYMPTOMS_OF.items() if word in about), "other")
 
 
 def _parts(order: ExcavatorOrder) -> list[dict[str, Any]]:

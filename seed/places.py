@@ -330,6 +330,12 @@ SITES: list[SiteCard] = [
 ]
 
 
+def contact_at(site: str) -> str:
+    """Return who speaks for the customer at a site."""
+    owner = next(card.customer for card in SITES if card.name == site)
+    return next(contact for _, _, contact, key in CUSTOMERS if key == owner)
+
+
 def phone(number: int) -> str:
     """Return a telephone number that nobody has."""
     return f"+86 21 5555 {number:04d}"

@@ -62,10 +62,9 @@ class Book:
     rows: dict[str, list[Row]] = field(default_factory=dict)
     named: dict[str, set[Key]] = field(default_factory=dict)
 
-    def bring(self, sheet: str, rows: list[Row]) -> None:
-        """Note the rows that a file brings."""
-        self.rows[sheet] = rows
-        self.named[sheet] = {row.key for row in rows}
+    def bring(self, sheet: str, rows: list[Row], named: set[Key]) -> None:
+        """Note the rows that a file brings, and what it names even where it is wrong."""
+        self.rows[sheet], self.named[sheet] = rows, named
 
     def id_of(self, sheet: str, key: Key) -> UUID:
         """Return the id of the thing of this key: the one it has, or the one it will get."""

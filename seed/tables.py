@@ -76,10 +76,12 @@ def run(console: Console, folder: Path, organisation: str, *, write: bool) -> bo
     _show(console, organisation, preview, founded=known is not None)
     if preview.errors:
         console.print(
-            f"Nothing was written: {len(preview.errors)} places have to be put right first.",
-            style="red",
+            f"Nothing was written. To be put right first: {len(preview.errors)}.", style="red"
         )
         return False
+    if not any(preview.to_write(sheet) for sheet in preview.files):
+        console.print("All of this is here already; there is nothing to write.")
+        return True
     if not write:
         console.print("Nothing was written yet. The same command with --apply writes it.")
         return True
@@ -109,12 +111,12 @@ def look_through(folder: Path, organisation: Organisation | None) -> Preview:
     preview = Preview(book)
     for sheet in SHEETS:
         path = folder / f"{sheet.name}.csv"
-        book.bring(sheet.name, [])
+        book.bring(sheet.name, [], set())
         if path.is_file():
             found = read_rows(path, sheet.columns(zone), sheet.key)
             preview.files.append(sheet)
             preview.errors.extend(found.errors)
-            book.bring(sheet.name, found.rows)
+            book.bring(sheet.name, found.rows, found.named)
     with reading(Actor.system(book.org_id)) as unit:
         _load(unit, book)
         for sheet in preview.files:

@@ -1,5 +1,6 @@
 """Today: what is open and to be planned, what is under way, what waits for an answer."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,12 +17,19 @@ from parts import actions as parts
 from parts.models import IssueSlip
 from seed.catalogue import MAIN
 from seed.draw import Draw
-from seed.fleet_map import any_of, nearest
-from seed.machines import Machine
-from seed.people import ACCOUNTS, TECHNICIANS
+from seed.fleet_map import any_of, near
+from seed.machines import SHOWN, Machine, excavator_no, machines
+from seed.people import ACCOUNTS, TECHNICIANS, TechnicianCard
 from seed.setting import Setting
 from seed.steps import Step, there
-from seed.work_cards import ACCEPTED_REPORTS, ORDERS, WAITING_REPORTS, OrderCard, ReportCard
+from seed.work_cards import (
+    ACCEPTED_REPORTS,
+    DISPATCHED,
+    ORDERS,
+    WAITING_REPORTS,
+    OrderCard,
+    ReportCard,
+)
 from work import actions as work
 from work.models import Confirmation, Hold, Request, Visit, WorkOrder
 from work.queries import visits_of
@@ -30,18 +38,8 @@ from work.queries import visits_of
 UNPLANNED_ORDERS = 35
 STAGE = "Opening today's work"
 
-# Who knows already what to do today: the orders by their titles. Chen has begun.
-DISPATCHED = {
-    "wang": ["R/H bucket cylinder leaking", "Grease line to stick pin broken", "发动机水温过高"],
-    "li": [
-        "Engine cranks slowly, does not start",
-        "Cab air conditioning blows warm",
-        "Work lights out on the boom",
-    ],
-    "chen": ["起重机起升限位失灵"],
-}
 AT_WORK = "chen"
-# The promised one of a day, which the plan must not move.
+# The promised one of a day, which the plan must not move: on the machine whose code is printed.
 LOCKED = ("wang", 0)
 # Why an order waits, and which of the unplanned ones.
 ON_HOLD = {"customer": 17, "weather": 31}
@@ -61,8 +59,10 @@ _WINDOWS = [
 _WINDOW_SHARE = 0.4
 # A window that is nearly over helps nobody.
 _WINDOW_LEFT = timedelta(minutes=90)
-_DAY_BEGINS, _DAY_ENDS = "08:45", "23:15"
+_DAY_BEGINS, _DAY_ENDS = "08:45", "23:59"
 _DRIVE = timedelta(minutes=40)
+# So many machines of a kind are near enough to a technician's home.
+_WITHIN_REACH = 5
 
 SLIP_LINES = {
     "xu": {"CRN-LIMIT": 2, "INS-SENS-P": 1, "HOSE-12-1000": 4},
@@ -91,31 +91,34 @@ class Opening:
 
 def steps(setting: Setting) -> Iterator[Step]:
     """Yield what fills the desks of this morning."""
-    openings = [*_openings(setting), *(opening for _, _, opening in _firm(setting))]
-    for opening in sorted(openings, key=lambda opening: opening.opened_at):
+    unplanned = openings(setting)
+    known = [*unplanned, *(opening for _, _, opening in firm(setting))]
+    for opening in sorted(known, key=lambda opening: opening.opened_at):
         yield _open(setting, opening)
     for number, report in enumerate(ACCEPTED_REPORTS):
         yield from _accepted(setting, number, report)
-    for key, number, opening in _firm(setting):
+    for key, number, opening in firm(setting):
         yield from _dispatched(setting, key, number, opening)
-    yield from _holds(setting, openings)
+    yield from _holds(setting, unplanned)
     for number, report in enumerate(WAITING_REPORTS):
         yield _reported(setting, f"waiting/{number}", report)
     yield _confirmed(setting)
     yield from _slips(setting)
 
 
-def _openings(setting: Setting) -> list[Opening]:
+def openings(setting: Setting) -> list[Opening]:
+    """Return the orders that nobody has been given yet."""
     random = setting.draw.stream("today")
     priorities = [1] * _URGENT + [2] * _SOON + [3] * _USUAL
     random.shuffle(priorities)
-    openings, taken = [], set()
+    openings: list[Opening] = []
+    visits: Counter[str] = Counter()
     for number in range(UNPLANNED_ORDERS):
         card = ORDERS[number % len(ORDERS)]
-        machine = any_of(card.machines, random)
-        while (card.title, machine.no) in taken:
-            machine = any_of(card.machines, random)
-        taken.add((card.title, machine.no))
+        # The company lives where its customers are: whatever breaks, breaks within somebody's reach.
+        nearby = near(card.machines, random.choice(_able(card)))[:_WITHIN_REACH]
+        machine = min(nearby, key=lambda machine: (visits[machine.no], random.random()))
+        visits[machine.no] += 1
         priority = priorities.pop() if card.kind == "corrective" and priorities else 4
         openings.append(
             Opening(
@@ -128,6 +131,15 @@ def _openings(setting: Setting) -> list[Opening]:
             )
         )
     return openings
+
+
+def _able(card: OrderCard) -> list[TechnicianCard]:
+    """Return the technicians who can do it, whether they are on duty today or not."""
+    return [
+        who
+        for who in TECHNICIANS
+        if all(who.skills.get(code, 0) >= level for code, level in card.skills.items())
+    ]
 
 
 def _window(setting: Setting, random: Random) -> tuple[datetime, datetime] | None:
@@ -249,13 +261,17 @@ def _accepted(setting: Setting, number: int, report: ReportCard) -> Iterator[Ste
     )
 
 
-def _firm(setting: Setting) -> Iterator[tuple[str, int, Opening]]:
+def firm(setting: Setting) -> Iterator[tuple[str, int, Opening]]:
     """Yield what is in somebody's day already: whose, which in their day, and the order."""
     cards = {card.title: card for card in ORDERS}
     for key, titles in DISPATCHED.items():
         for number, title in enumerate(titles):
             card = cards[title]
-            machine = nearest(card.machines[min(number, len(card.machines) - 1)], CREW[key])
+            machine = near(card.machines, CREW[key])[number]
+            if (key, number) == LOCKED:
+                machine = next(
+                    machine for machine in machines() if machine.no == excavator_no(SHOWN)
+                )
             urgent = key == AT_WORK
             hours = 1.5 if urgent else 18 + number
             yield (
@@ -279,7 +295,7 @@ def _dispatched(setting: Setting, key: str, number: int, opening: Opening) -> It
     # Just after midnight the work that began yesterday still belongs to the day that people look at.
     midnight = setting.at(setting.today, "00:00")
     arrives_at = (
-        max(setting.ago(minutes=45), midnight) if key == AT_WORK else _arrival(setting, key, number)
+        max(setting.ago(minutes=45), midnight) if key == AT_WORK else arrival(setting, key, number)
     )
 
     def plan(unit: Unit) -> None:
@@ -324,7 +340,7 @@ def _is_noted(unit: Unit, *, name: str, order_id: UUID) -> bool:
     return getattr(_visit(unit, order_id), name) is not None
 
 
-def _arrival(setting: Setting, key: str, number: int) -> datetime:
+def arrival(setting: Setting, key: str, number: int) -> datetime:
     """Return when a visit of the day begins. In the evening the first one is an emergency of the same day."""
     late = setting.plan_day != setting.today
     if late and number == 0:
@@ -342,11 +358,11 @@ def _visit(unit: Unit, order_id: UUID) -> Visit:
     return visits_of(unit, order_id)[0]
 
 
-def _holds(setting: Setting, openings: list[Opening]) -> Iterator[Step]:
+def _holds(setting: Setting, unplanned: list[Opening]) -> Iterator[Step]:
     office = setting.person(OFFICE["dispatcher"])
     for reason, number in ON_HOLD.items():
-        order_id = openings[number].id(setting)
-        moment = max(openings[number].opened_at, setting.ago(hours=5))
+        order_id = unplanned[number].id(setting)
+        moment = max(unplanned[number].opened_at, setting.ago(hours=5))
         hold = partial(work.hold_order, order_id=order_id, reason=reason)
         yield Step(STAGE, office, hold, _held(order_id), happened_at=moment)
 

@@ -203,6 +203,18 @@ ORDERS = [
 ]
 
 
+# Who knows already what to do today: the orders by their titles. Chen has begun.
+DISPATCHED = {
+    "wang": ["R/H bucket cylinder leaking", "Grease line to stick pin broken", "发动机水温过高"],
+    "li": [
+        "Engine cranks slowly, does not start",
+        "Cab air conditioning blows warm",
+        "Work lights out on the boom",
+    ],
+    "chen": ["起重机起升限位失灵"],
+}
+
+
 @dataclass(frozen=True, slots=True)
 class ReportCard:
     """A fault as somebody at the machine reports it."""
@@ -277,11 +289,13 @@ class DoneCard:
     cause: str
     remedy: str
     parts: dict[str, int]
-    signer: str | None = None
+    signed: bool = False
     rating: int | None = None
     closed: bool = True
     outcome: str = "completed"
     reason: str | None = None
+    # How long the customer had waited when the work began.
+    waited_h: int = 16
 
 
 DONE = [
@@ -297,7 +311,7 @@ DONE = [
         "wear",
         "replaced",
         {"SEAL-CYL-BKT": 1, "OIL-HV46-20": 1},
-        "周建国",
+        True,
         5,
     ),
     DoneCard(
@@ -312,7 +326,7 @@ DONE = [
         "fatigue",
         "replaced",
         {"GRS-LINE-06": 2},
-        "周建国",
+        True,
         4,
         closed=False,
     ),
@@ -328,7 +342,7 @@ DONE = [
         "contamination",
         "repaired",
         {"ELE-RELAY-24": 1},
-        "Grace Tan",
+        True,
         5,
     ),
     DoneCard(
@@ -343,7 +357,7 @@ DONE = [
         "age",
         "replaced",
         {"AC-BLOWER": 1},
-        None,
+        False,
         None,
     ),
     DoneCard(
@@ -358,7 +372,7 @@ DONE = [
         "contamination",
         "replaced",
         {"CRN-LIMIT": 1},
-        "陆晓东",
+        True,
         5,
     ),
     DoneCard(
@@ -373,7 +387,7 @@ DONE = [
         "age",
         "replaced",
         {"MNT-CLAMP": 1},
-        "Anita Rao",
+        True,
         3,
     ),
     DoneCard(
@@ -388,8 +402,9 @@ DONE = [
         "supply",
         "replaced",
         {"ELE-CONTACT": 1},
-        "朱琴",
+        True,
         4,
+        waited_h=96,
     ),
     DoneCard(
         "Swing brake drags",
@@ -403,7 +418,7 @@ DONE = [
         "wear",
         "provisional",
         {},
-        None,
+        False,
         None,
         closed=False,
         outcome="partially_completed",

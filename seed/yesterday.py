@@ -12,9 +12,10 @@ from assets.models import Asset
 from core.unit import Unit
 from parts.models import Part
 from people.queries import organisation_of
-from seed.fleet_map import nearest
+from seed.fleet_map import near
 from seed.machines import Machine
 from seed.people import ACCOUNTS, TECHNICIANS
+from seed.places import contact_at
 from seed.setting import Setting
 from seed.steps import Step, there
 from seed.work_cards import DONE, DoneCard
@@ -49,14 +50,14 @@ class _Life:
         self.signoff_id = setting.draw.id("signoff", f"done/{number}")
         self.key = f"done/{number}"
         self.crew = _CREW[card.technician]
-        self.machine: Machine = nearest(card.machine, self.crew)
+        self.machine: Machine = near((card.machine,), self.crew)[0]
         self.day = setting.today - timedelta(days=1)
         self.starts = setting.at(self.day, card.starts)
         self.ends = self.starts + timedelta(minutes=card.minutes)
         self.random: Random = setting.draw.stream(self.key)
 
     def steps(self) -> Iterator[Step]:
-        yield self._by_office(-16 * 60, self._open, there(WorkOrder, self.order_id))
+        yield self._by_office(-60 * self.card.waited_h, self._open, there(WorkOrder, self.order_id))
         yield self._by_office(-90, self._plan, self._noted("technician_id"))
         yield self._by_technician(
             -35,
@@ -76,7 +77,7 @@ class _Life:
                 self.card.minutes // 2, self._using(sku, qty), there(PartUse, self._use_id(sku))
             )
         yield self._by_technician(self.card.minutes, self._complete, self._noted("completed_at"))
-        if self.card.signer:
+        if self.card.signed:
             yield self._by_technician(
                 self.card.minutes + 4, self._sign, there(SignOff, self.signoff_id)
             )
@@ -166,7 +167,7 @@ class _Life:
             manifest=manifest,
             manifest_sha256=sha256_hex(manifest),
             signature={
-                "name": self.card.signer,
+                "name": contact_at(self.machine.site),
                 "relation": "site manager",
                 "strokes": _strokes(self.random),
                 "signed_at": unit.happened_at,
