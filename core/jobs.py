@@ -5,7 +5,9 @@ holder of the lease. RQ, where it runs, carries the row's id and nothing else, s
 doubled message is harmless.
 """
 
+import contextlib
 import os
+import queue
 import random
 import subprocess
 import sys
@@ -394,12 +396,18 @@ def forget_done(database: Database) -> None:
 
 
 def in_child(
-    module: str, document: bytes, *, timeout: float, on_line: Callable[[bytes], None]
+    module: str,
+    document: bytes,
+    *,
+    timeout: float,
+    on_line: Callable[[bytes], None],
+    on_tick: Callable[[], None] = lambda: None,
 ) -> None:
     """Run `python -m module` with the document on its input and hand over each line it writes.
 
-    For work that holds the interpreter's lock or much memory. The child is killed at the timeout.
-    Raises RuntimeError with the end of its error output when it fails.
+    For work that holds the interpreter's lock or much memory. `on_tick` is called about once a
+    second, also while the child is silent. The child is killed at the timeout, and when either
+    function raises. Raises RuntimeError with the end of its error output when it fails.
     """
     with subprocess.Popen(  # noqa: S603 - our own module, no shell
         [sys.executable, "-m", module],
@@ -408,32 +416,61 @@ def in_child(
         stderr=subprocess.PIPE,
         cwd=_ROOT,
     ) as child:
-        assert child.stdin and child.stdout  # noqa: S101, PT018 - given by PIPE
-        killer = threading.Timer(timeout, child.kill)
-        killer.start()
-        try:
-            errors: list[bytes] = []
-            reader = threading.Thread(
+        said: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        errors: list[bytes] = []
+        threads = [
+            threading.Thread(target=_hear, args=(child.stdout, said), daemon=True),
+            threading.Thread(
                 target=lambda stream: errors.append(stream.read()),
                 args=(child.stderr,),
                 daemon=True,
-            )
-            reader.start()
-            child.stdin.write(document)
-            child.stdin.close()
-            for line in child.stdout:
-                on_line(line)
+            ),
+            threading.Thread(target=_tell, args=(child.stdin, document), daemon=True),
+        ]
+        killer = threading.Timer(timeout, child.kill)
+        killer.start()
+        try:
+            for thread in threads:
+                thread.start()
+            _listen(said, on_line, on_tick)
             code = child.wait()
-            reader.join()
         except BaseException:
             child.kill()
             raise
         finally:
             killer.cancel()
+        for thread in threads:
+            thread.join()
     if code != 0:
         raise RuntimeError(
             f"{module} ended with {code}: {b''.join(errors)[-2000:].decode(errors='replace')}"
         )
+
+
+def _tell(stream: Any, document: bytes) -> None:
+    # A child that died does not listen; how it ended is told by its code.
+    with contextlib.suppress(BrokenPipeError), stream:
+        stream.write(document)
+
+
+def _hear(stream: Any, said: "queue.SimpleQueue[bytes]") -> None:
+    for line in stream:
+        said.put(line)
+    said.put(b"")
+
+
+def _listen(
+    said: "queue.SimpleQueue[bytes]", on_line: Callable[[bytes], None], on_tick: Callable[[], None]
+) -> None:
+    while True:
+        try:
+            line = said.get(timeout=1)
+        except queue.Empty:
+            on_tick()
+            continue
+        if not line:
+            return
+        on_line(line)
 
 
 class Clockwork:

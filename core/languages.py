@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 LANGUAGES = ("en", "zh-CN")
+LONGEST_SENTENCE = 1000
 _FOLDER = Path(__file__).parent / "texts"
 
 
@@ -19,10 +20,35 @@ def _catalogue(language: str) -> dict[str, str]:
     return words
 
 
+@cache
+def _patterns(language: str) -> list[tuple[re.Pattern[str], str]]:
+    """Return the sentences with names in them as patterns of what they look like once filled."""
+    found = []
+    for sentence, translation in _catalogue(language).items():
+        if "{" in sentence:
+            filled = re.sub(r"\\{(\w+)\\}", r"(?P<\1>.+?)", re.escape(sentence))
+            found.append((re.compile(filled, re.DOTALL), translation))
+    # The one with most words of its own is meant when several fit.
+    return sorted(found, key=lambda pair: -len(re.sub(r"\(\?P.*?\)", "", pair[0].pattern)))
+
+
+def _known(message: str, language: str, details: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Return the sentence in this language; one that came filled already is known by its pattern."""
+    if language == "en":
+        return message, details
+    sentence = _catalogue(language).get(message)
+    if sentence is not None or len(message) > LONGEST_SENTENCE:
+        return sentence or message, details
+    for pattern, translation in _patterns(language):
+        if match := pattern.fullmatch(message):
+            return translation, match.groupdict()
+    return message, details
+
+
 def say(message: str, language: str, details: dict[str, Any] | None = None) -> str:
     """Return the sentence in this language, with `{names}` filled from the details."""
-    sentence = _catalogue(language).get(message, message) if language != "en" else message
-    return re.sub(r"\{(\w+)\}", lambda m: str((details or {}).get(m[1], m[0])), sentence)
+    sentence, names = _known(message, language, details or {})
+    return re.sub(r"\{(\w+)\}", lambda m: str(names.get(m[1], m[0])), sentence)
 
 
 def best(accepted: str | None, default: str = "en") -> str:
@@ -32,7 +58,9 @@ def best(accepted: str | None, default: str = "en") -> str:
         tag, _, rest = part.strip().partition(";")
         match = re.fullmatch(r"\s*q=([01](?:\.\d{1,3})?)\s*", rest) if rest else None
         wanted.append((-(float(match[1]) if match else 1.0), place, tag.strip().lower()))
-    for _, _, tag in sorted(wanted):
+    for weight, _, tag in sorted(wanted):
+        if weight == 0:  # "anything but this"
+            continue
         if tag == "zh" or tag.startswith("zh-"):
             return "zh-CN"
         if tag == "en" or tag.startswith("en-"):

@@ -1,5 +1,6 @@
 """What happens later at the dispatcher's desk: the search for a plan."""
 
+import time
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -8,7 +9,7 @@ import orjson
 
 from core.actor import Actor
 from core.jobs import in_child, job
-from core.unit import perform, unit_of_work
+from core.unit import perform, reading, unit_of_work
 from dispatch import actions
 from dispatch.engine.problem import ProblemError
 from dispatch.events import PlanAsked
@@ -40,19 +41,33 @@ def find_plan(actor: Actor, plan_id: str) -> None:
         seconds, seed = plan.seconds, plan.seed
     question = {"problem": problem, "stop": {"seconds": float(seconds)}, "seed": seed}
     answer: dict[str, Any] = {}
+    begun = time.monotonic()
     told = 0
 
-    def read(line: bytes) -> None:
+    def tell(progress: int) -> None:
         nonlocal told
-        said = orjson.loads(line)
-        answer.update({key: said[key] for key in ("plan", "error") if key in said})
-        progress = said.get("progress", 0)
         if progress >= told + STEP:
             told = progress
             _tell(actor, wanted, progress)
 
+    def read(line: bytes) -> None:
+        said = orjson.loads(line)
+        answer.update({key: said[key] for key in ("plan", "error") if key in said})
+        tell(said.get("progress", 0))
+
+    def tick() -> None:
+        _check_wanted(actor, wanted)
+        # The solver may be silent for the whole search; the time allowed tells how far it is.
+        tell(min(95, int((time.monotonic() - begun) / seconds * 95)))
+
     try:
-        in_child("dispatch.engine", orjson.dumps(question), timeout=seconds + GRACE_S, on_line=read)
+        in_child(
+            "dispatch.engine",
+            orjson.dumps(question),
+            timeout=seconds + GRACE_S,
+            on_line=read,
+            on_tick=tick,
+        )
     except _CalledOffError:
         return
     except RuntimeError:
@@ -76,6 +91,13 @@ def find_plan(actor: Actor, plan_id: str) -> None:
         lambda unit: actions.keep_answer(unit, wanted, problem, answer["plan"]),
         name="plan.keep",
     )
+
+
+def _check_wanted(actor: Actor, plan_id: UUID) -> None:
+    with reading(actor) as unit:
+        plan = unit.get(DayPlan, plan_id)
+        if plan is None or plan.state is PlanState.CANCELLED:
+            raise _CalledOffError
 
 
 def _tell(actor: Actor, plan_id: UUID, progress: int) -> None:

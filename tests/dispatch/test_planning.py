@@ -1,5 +1,7 @@
 """Planning a day: asked as a job, proposed, published row by row, never over what changed meanwhile."""
 
+import threading
+import time
 from datetime import date, timedelta
 from typing import Any
 
@@ -110,6 +112,40 @@ def test_a_cancelled_plan_is_never_published(make: Maker) -> None:
     jobs.drain()
     with pytest.raises(Conflict):
         perform(make.system, lambda unit: dispatch.publish_plan(unit, plan.id))
+
+
+def test_a_search_that_is_called_off_ends_at_once(make: Maker) -> None:
+    make.technician()
+    make.visit()
+    plan = perform(make.system, lambda unit: dispatch.ask_plan(unit, day=tomorrow(), seconds=60))
+    searching = threading.Thread(target=jobs.drain)
+    searching.start()
+    begun = time.monotonic()
+    while state_of(make, plan) is PlanState.QUEUED:
+        time.sleep(0.05)
+    perform(make.system, lambda unit: dispatch.cancel_plan(unit, plan.id))
+    searching.join()
+    assert time.monotonic() - begun < 30
+    assert state_of(make, plan) is PlanState.CANCELLED
+
+
+def test_a_search_tells_how_far_it_is_though_the_solver_is_silent(make: Maker) -> None:
+    ann = make.technician()
+    make.visit(by=ann, day=tomorrow(), arrives_at=clock.now() + timedelta(days=2))
+    plan = perform(make.system, lambda unit: dispatch.ask_plan(unit, day=tomorrow(), seconds=4))
+    searching = threading.Thread(target=jobs.drain)
+    searching.start()
+    seen = set()
+    while searching.is_alive():
+        with reading(make.system) as unit:
+            seen.add(unit.must(DayPlan, plan.id, "gone").progress)
+        time.sleep(0.1)
+    assert any(0 < progress < 100 for progress in seen)
+
+
+def state_of(make: Maker, plan: DayPlan) -> PlanState:
+    with reading(make.system) as unit:
+        return unit.must(DayPlan, plan.id, "gone").state
 
 
 def test_a_day_that_is_over_is_not_planned(make: Maker) -> None:
