@@ -255,3 +255,49 @@ describe('files', () => {
     expect((await store.files.get(sha))?.bytes).toBeNull()
   })
 })
+
+describe('a batch that is refused as a whole', () => {
+  const note = (text: string) => ({ type: 'comment.add', args: { id: text, order_id: 'o1', text } }) as const
+
+  it('sets the one bad thing aside with its content, and sends the rest', async () => {
+    for (let n = 1; n <= 9; n++) await client.outbox.add([note(`note ${n}`)])
+    server.unreadable = ({ args }) => args.text === 'note 5' || args.text === 'note 8'
+    await client.push()
+
+    const said = server.applied.filter(({ type }) => type === 'comment.add').map(({ args }) => args.text)
+    expect(said).toEqual([1, 2, 3, 4, 6, 7, 9].map((n) => `note ${n}`))
+    expect(server.applied.map(({ seq }) => seq)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9])
+
+    const people = await client.replica.needingAPerson()
+    expect(people.map(({ args }) => (args as { text: string }).text)).toEqual(['note 5', 'note 8'])
+    expect(people[0]!.error?.message).toBe('Makes no sense.')
+    expect(await client.outbox.unsent()).toEqual([])
+    await client.outbox.add([note('note 10')])
+    await client.push()
+    expect(server.applied.at(-1)).toMatchObject({ seq: 10, args: { text: 'note 10' } })
+  })
+
+  it('sets nothing aside when the server minds the phone and not what it says', async () => {
+    await client.outbox.add([note('one')])
+    await client.outbox.add([note('two')])
+    server.knows = false
+    await expect(client.push()).rejects.toThrow('Makes no sense.')
+    expect(await states()).toEqual(['sent', 'sent'])
+    expect(await client.replica.needingAPerson()).toEqual([])
+
+    server.knows = true
+    await client.push()
+    expect(server.applied.map(({ args }) => args.text)).toEqual(['one', 'two'])
+  })
+
+  it('says what was set aside again when somebody asks for it', async () => {
+    await client.outbox.add([note('one')])
+    server.unreadable = ({ type }) => type === 'comment.add'
+    await client.push()
+    const [parked] = await client.replica.needingAPerson()
+    server.unreadable = () => false
+    await client.outbox.retry(parked!.id)
+    await client.push()
+    expect(server.applied.map(({ type }) => type)).toEqual(['phone.left_out', 'comment.add'])
+  })
+})

@@ -27,6 +27,9 @@ export class Server {
   faults: { path: string; fault: Fault }[] = []
   calls: string[] = []
   verdict: (mutation: Sent) => Record<string, unknown> = () => ({ status: 'applied' })
+  unreadable: (mutation: Sent) => boolean = () => false
+  knows = true
+  batches: number[][] = []
   epoch = 1
   pageRows = 100
   spoil = false
@@ -81,6 +84,10 @@ export class Server {
 
   private push(device: string, mutations: Sent[]): Response {
     const last = this.devices[device] ?? 0
+    this.batches.push(mutations.map(({ seq }) => seq))
+    if (this.knows === false || mutations.some((mutation) => this.unreadable(mutation))) {
+      return Response.json({ code: 'invalid', message: 'Makes no sense.', details: {} }, { status: 422 })
+    }
     if (mutations[0] && mutations[0].seq > last + 1) {
       return Response.json({ code: 'gap', message: 'gap', details: { expected_seq: last + 1 } }, { status: 409 })
     }

@@ -182,6 +182,35 @@ export interface AttentionRow {
   state: 'open' | 'settled'
 }
 
+export interface TimelineItem {
+  at: string
+  kind: string
+  who: string
+  what: string
+  details: Record<string, unknown> | null
+}
+
+export interface AssetLine {
+  id: string
+  no: string
+  name: string
+  maker: string
+  model: string
+  serial: string
+}
+
+export interface NewOrder {
+  asset_id: string
+  title: string
+  description: string
+  kind: WorkOrder['kind']
+  priority: number
+  duration_min: number
+  skills: { code: string; level: number }[]
+  window_from: string | null
+  window_to: string | null
+}
+
 type Query = Record<string, string | number | null | undefined>
 
 function withQuery(path: string, query: Query): string {
@@ -209,6 +238,17 @@ export const api = {
   },
   asset: (id: string) => get<Asset>(`/v1/assets/${id}`),
   workOrder: (id: string) => get<WorkOrder>(`/v1/work-orders/${id}`),
+  newOrder: (order: NewOrder) => post<WorkOrder>('/v1/work-orders', order),
+  holdOrder: (id: string, reason: string) => put<WorkOrder>(`/v1/work-orders/${id}/hold`, { reason }),
+  releaseOrder: (id: string) => door.call<WorkOrder>('DELETE', `/v1/work-orders/${id}/hold`),
+  cancelOrder: (id: string, reason: string) => put<WorkOrder>(`/v1/work-orders/${id}/cancellation`, { reason }),
+  closeOrder: (id: string) => put<WorkOrder>(`/v1/work-orders/${id}/closure`),
+  timeline: (id: string, signal?: AbortSignal) => get<List<TimelineItem>>(`/v1/work-orders/${id}/timeline`, {}, signal),
+  comment: (id: string, text: string) => post(`/v1/work-orders/${id}/comments`, { text }),
+  visitsOf: (orderId: string, signal?: AbortSignal) => get<List<Visit>>('/v1/visits', { order_id: orderId }, signal),
+  shareReport: (visitId: string) => post<{ url: string }>(`/v1/visits/${visitId}/report-link`),
+  assets: (search: string, signal?: AbortSignal) => get<List<AssetLine>>('/v1/assets', { search, limit: 12 }, signal),
+  technicians: (signal?: AbortSignal) => get<List<Technician>>('/v1/technicians', {}, signal),
   changeOrder: (order: { id: string; version: number }, fields: Partial<WorkOrder>) =>
     door.call<WorkOrder>('PATCH', `/v1/work-orders/${order.id}`, {
       body: fields,

@@ -1,7 +1,7 @@
 import { Copy, type Change, type Page, type PullAnswer } from './pull'
 import { Refusal, Unreachable, type Door } from './door'
 import { FileLane } from './files'
-import type { Saying } from './mutations'
+import type { Mutation, Saying } from './mutations'
 import { Outbox, type Receipt } from './outbox'
 import type { Author } from './overlay'
 import { Replica } from './replica'
@@ -12,6 +12,8 @@ export const SCHEMA = 1
 const BATCH_ROWS = 200
 const BATCH_BYTES = 700_000
 const PAGE_ROWS = 1000
+/** The batch as a whole was not understood, or is too big. */
+const UNREADABLE: readonly number[] = [400, 413, 422]
 const TICK_MS = 60_000
 const BACK_OFF_MS = 2_000
 const BACK_OFF_MOST_MS = 120_000
@@ -68,7 +70,7 @@ export class SyncClient {
   start(): void {
     const { locks, channel, store } = this.options
     channel?.addEventListener('message', this.heard)
-    globalThis.addEventListener?.('online', this.nudge)
+    globalThis.addEventListener?.('online', this.backInSignal)
     globalThis.document?.addEventListener('visibilitychange', this.seen)
     if (!locks) {
       this.leading = true
@@ -90,7 +92,7 @@ export class SyncClient {
     clearTimeout(this.timer)
     this.letGo?.()
     this.options.channel?.removeEventListener('message', this.heard)
-    globalThis.removeEventListener?.('online', this.nudge)
+    globalThis.removeEventListener?.('online', this.backInSignal)
     globalThis.document?.removeEventListener('visibilitychange', this.seen)
     this.listeners.clear()
   }
@@ -131,8 +133,14 @@ export class SyncClient {
     if (message.phase && !this.leading) this.tell(message.phase)
   }
 
+  /** How often it failed without signal says nothing about the signal that has come: waiting starts short again. */
+  private readonly backInSignal = (): void => {
+    this.failures = 0
+    this.nudge()
+  }
+
   private readonly seen = (): void => {
-    if (document.visibilityState === 'visible') this.nudge()
+    if (document.visibilityState === 'visible') this.backInSignal()
     // A page that is put away may never come back, so nothing stays held in it.
     else void this.outbox.release(true)
   }
@@ -204,62 +212,75 @@ export class SyncClient {
   }
 
   async push(): Promise<void> {
-    const { store, door, appVersion } = this.options
     let from: number | undefined
     for (;;) {
       const batch = await this.outbox.batch(this.batchRows, BATCH_BYTES, from)
       if (batch.length === 0) return
       this.tell('pushing')
       await this.outbox.markSent(batch)
-      const unsent = await this.outbox.unsent()
       try {
-        const answer = await door.call<PushAnswer>('POST', '/v1/sync/push', {
-          body: {
-            device_id: await store.get('device_id'),
-            app_version: appVersion,
-            schema: SCHEMA,
-            // What is left when this has arrived, which is what the office wants to know.
-            unsent: unsent.filter((each) => !batch.some(({ id }) => id === each.id)).length,
-            confirmed_seq: (await store.get('confirmed_seq')) ?? 0,
-            device_time: new Date().toISOString(),
-            mutations: batch.map(({ id, seq, type, happened_at, base, depends_on, args }) => ({
-              id,
-              seq,
-              type,
-              happened_at,
-              base,
-              depends_on,
-              args,
-            })),
-          },
-        })
+        const answer = await this.knock(batch)
         await this.noteClock(answer.server_time)
         await this.outbox.settle(answer.results)
         from = undefined
         this.batchRows = BATCH_ROWS
       } catch (error) {
-        from = await this.afterPushRefused(error, batch[0]!.seq!, from)
+        from = await this.afterPushRefused(error, batch, from)
       }
     }
   }
 
+  private async knock(batch: readonly Mutation[]): Promise<PushAnswer> {
+    const { store, door, appVersion } = this.options
+    const unsent = await this.outbox.unsent()
+    return door.call<PushAnswer>('POST', '/v1/sync/push', {
+      body: {
+        device_id: await store.get('device_id'),
+        app_version: appVersion,
+        schema: SCHEMA,
+        // What is left when this has arrived, which is what the office wants to know.
+        unsent: unsent.filter((each) => !batch.some(({ id }) => id === each.id)).length,
+        confirmed_seq: (await store.get('confirmed_seq')) ?? 0,
+        device_time: new Date().toISOString(),
+        mutations: batch.map(({ id, seq, type, happened_at, base, depends_on, args }) => ({
+          id,
+          seq,
+          type,
+          happened_at,
+          base,
+          depends_on,
+          args,
+        })),
+      },
+    })
+  }
+
   /** Return the number to send from, or throw what cannot be mended here. */
-  private async afterPushRefused(error: unknown, first: number, from: number | undefined): Promise<number | undefined> {
+  private async afterPushRefused(error: unknown, batch: readonly Mutation[], from: number | undefined): Promise<number | undefined> {
     if (!(error instanceof Refusal)) throw error
-    if (error.status === 413 && this.batchRows > 1) {
-      this.batchRows = Math.max(1, Math.floor(this.batchRows / 4))
+    if (UNREADABLE.includes(error.status)) {
+      // Halving finds the one that spoils the batch; what stands before it is sent on the way.
+      if (batch.length > 1) this.batchRows = Math.ceil(batch.length / 2)
+      else await this.leaveOut(batch[0]!, error)
       return from
     }
     if (error.status !== 409) throw error
     if (error.code === 'gap') {
       const expected = Number(error.details.expected_seq)
       const [next] = await this.outbox.batch(1, BATCH_BYTES, expected)
-      if (next?.seq === expected && expected !== first) return expected
+      if (next?.seq === expected && expected !== batch[0]!.seq) return expected
       // What the server misses is no longer here: it has lost it, and only a new device can count on.
       await this.becomeAnotherDevice()
     }
     if (error.code === 'device_forked') await this.becomeAnotherDevice()
     throw error
+  }
+
+  /** Set one mutation aside, but only when it is the mutation that the server minds and not the phone itself. */
+  private async leaveOut(mutation: Mutation, error: Refusal): Promise<void> {
+    await this.knock([])
+    await this.outbox.park(mutation.id, { code: error.code, message: error.message, details: error.details })
+    this.batchRows = BATCH_ROWS
   }
 
   private async becomeAnotherDevice(): Promise<never> {

@@ -100,7 +100,7 @@ export interface WorkOrder {
   window_from: string | null
   window_to: string | null
   due_at: string | null
-  sla: { due_at: string | null; breached_at: string | null; segments: SlaSegment[] } | null
+  sla: { due_at: string | null; breached_at: string | null; met_at?: string | null; segments: SlaSegment[] } | null
   checklist: ChecklistItem[]
   opened_at: string
   first_completed_at: string | null

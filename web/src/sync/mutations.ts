@@ -43,6 +43,8 @@ export interface MutationArgs {
   }
   'slip.receive': { slip_id: string; token: string }
   'order.edit': { order_id: string; priority?: number; description?: string }
+  /** Takes the number of something that the server could not even read; the server refuses it and counts on. */
+  'phone.left_out': Record<string, never>
 }
 
 export type MutationType = keyof MutationArgs

@@ -161,13 +161,36 @@ export class Outbox {
         const mutation = await store.outbox.get(receipt.id)
         if (!mutation || (mutation.state !== 'sent' && mutation.state !== 'queued')) continue
         await store.outbox.update(receipt.id, {
-          state: STATE_AFTER[receipt.status],
+          state: mutation.type === 'phone.left_out' ? 'dismissed' : STATE_AFTER[receipt.status],
           settled_at: Date.now(),
           ...(receipt.error ? { error: receipt.error } : {}),
           ...(receipt.notices?.length ? { notices: receipt.notices } : {}),
         })
       }
       await store.set('confirmed_seq', confirmed)
+    })
+  }
+
+  /**
+   * Set aside what the server cannot even read, with all its content, for a person to see. Its number must
+   * reach the server all the same, because numbers have no holes, so an empty mutation takes it.
+   */
+  async park(id: string, error: MutationError): Promise<void> {
+    const { store } = this
+    await store.transaction('rw', store.outbox, async () => {
+      const bad = await store.outbox.get(id)
+      if (!bad || bad.seq === null) return
+      await store.outbox.add({
+        id: uuidv7(),
+        seq: bad.seq,
+        type: 'phone.left_out',
+        happened_at: wholeSecond(new Date()),
+        base: {},
+        depends_on: [],
+        args: {},
+        state: 'queued',
+      })
+      await store.outbox.update(id, { seq: null, state: 'refused', error, settled_at: Date.now() })
     })
   }
 

@@ -86,6 +86,7 @@ const EFFECTS: { [T in MutationType]: (draft: Draft, mutation: MutationOf<T>) =>
   'signoff.seal': (draft, { args }) => visit(draft, args.visit_id, () => ({ signoff_id: args.id })),
   'slip.receive': (draft, { args }) => draft.change('issue_slip', args.slip_id, () => ({ state: 'closed' as const })),
   'order.edit': (draft, { args: { order_id, ...fields } }) => draft.change('work_order', order_id, () => fields),
+  'phone.left_out': () => undefined,
 }
 
 async function vanRows(draft: Draft, partId: string): Promise<Documents['van_stock'][]> {

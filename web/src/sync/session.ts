@@ -38,6 +38,9 @@ export interface Pocket {
 
 const ACCOUNT = 'fieldwright.account'
 const DEVICE = 'fieldwright.device.'
+const CARRIER = 'fieldwright.carrier'
+
+const addressOf = (email: string): string => email.trim().toLowerCase()
 
 /** Who is signed in on this phone, known without the network. */
 export class Session {
@@ -61,6 +64,11 @@ export class Session {
     return made
   }
 
+  /** Whether this person is known to carry this phone. */
+  private carries(email: string): boolean {
+    return this.pocket.getItem(CARRIER) === addressOf(email)
+  }
+
   async renewDevice(email: string): Promise<string> {
     const key = DEVICE + (await sha256Hex(email.trim().toLowerCase())).slice(0, 16)
     this.pocket.removeItem(key)
@@ -73,10 +81,17 @@ export class Session {
     card: Omit<DeviceCard, 'id'>,
     cookies: boolean,
   ): Promise<{ account: Account; deviceId: string; tokens: Tokens | null }> {
+    type Answer = { account: Account } & Partial<Tokens>
     const id = await this.deviceId(email)
-    const answer = await this.door.call<{ account: Account } & Partial<Tokens>>('POST', '/v1/session', {
-      body: { email, password, cookies, device: { id, ...card } },
-    })
+    const body = { email, password, cookies }
+    const registering = { ...body, device: { id, ...card } }
+    // Who works at a desk carries no phone. Who does is known only after the door has opened, so the device is
+    // named at once only where it is known already; a field worker new to it knocks twice.
+    let answer = await this.door.call<Answer>('POST', '/v1/session', { body: this.carries(email) ? registering : body })
+    if (answer.account.roles.includes('technician') && !this.carries(email)) {
+      answer = await this.door.call<Answer>('POST', '/v1/session', { body: registering })
+    }
+    if (answer.account.roles.includes('technician')) this.pocket.setItem(CARRIER, addressOf(email))
     this.pocket.setItem(ACCOUNT, JSON.stringify(answer.account))
     const tokens =
       answer.access_token && answer.refresh_token

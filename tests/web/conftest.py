@@ -1,0 +1,219 @@
+"""A real server with the built pages, and real browsers whose signal can be cut."""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from socket import SHUT_RDWR
+from threading import Thread
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from flask import Flask
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    expect,
+    sync_playwright,
+)
+from playwright.sync_api import Error as BrowserError
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+from api.app import create_app
+from core.database import Database
+from people.models import Account
+from tests.doors import settings_for
+from tests.makers import PASSWORD
+
+WEB = Path(__file__).parent.parent.parent / "web" / "dist"
+QUIET = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+# A busy machine is slow; a test that passes never waits this long.
+PATIENCE_MS = 20_000
+expect.set_options(timeout=PATIENCE_MS)
+PHONE = {"width": 360, "height": 640}
+DESK = {"width": 1440, "height": 900}
+
+
+class _Silent(WSGIRequestHandler):
+    def log(self, *_: Any) -> None:
+        pass
+
+
+class Line:
+    """The way to the application: it counts what arrives, and may lose an answer on its way back."""
+
+    def __init__(self, application: Any) -> None:
+        self.application = application
+        self.asked: list[tuple[str, str]] = []
+        self.lose_next = ""
+        self.lost = 0
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        """Pass a request on."""
+        path = environ["PATH_INFO"]
+        self.asked.append((environ["REQUEST_METHOD"], path))
+        answer = self.application(environ, start_response)
+        if self.lose_next and path == self.lose_next:
+            self.lose_next = ""
+            self.lost += 1
+            for _ in answer:
+                pass
+            environ["werkzeug.socket"].shutdown(SHUT_RDWR)
+            raise ConnectionAbortedError
+        return answer  # type: ignore[no-any-return]
+
+
+@dataclass
+class Served:
+    """A running application and where it answers."""
+
+    app: Flask
+    url: str
+    line: Line
+
+
+@pytest.fixture
+def served(database: Database, tmp_path: Path) -> Iterator[Served]:
+    """Serve the application over the test's database, with the built pages."""
+    assert (WEB / "sw.js").is_file(), "web/dist is not built; run `make web`"
+    server = make_server(
+        "127.0.0.1", 0, lambda *_: iter(()), threaded=True, request_handler=_Silent
+    )
+    url = f"http://127.0.0.1:{server.port}"
+    app = create_app(settings_for(tmp_path, FIELDWRIGHT_PUBLIC_URL=url), db=database)
+    line = server.app = Line(app)
+    thread = Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield Served(app, url, line)
+    server.shutdown()
+    thread.join(10)
+    server.server_close()
+
+
+@pytest.fixture
+def app(served: Served) -> Flask:
+    """Give the application that the browsers meet to the other doors too."""
+    return served.app
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator[Browser]:
+    """Start a real Chromium."""
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=chromium, args=list(QUIET))
+        yield started
+        started.close()
+
+
+@dataclass
+class Person:
+    """Somebody with a browser of their own."""
+
+    context: BrowserContext
+    url: str
+    complaints: list[str] = field(default_factory=list)
+    pages: list[Page] = field(default_factory=list)
+
+    @property
+    def page(self) -> Page:
+        """The tab in front."""
+        return self.pages[-1]
+
+    def open(self, path: str = "/app/") -> Page:
+        """Open another tab."""
+        page = self.context.new_page()
+        self.pages.append(page)
+        page.goto(self.url + path)
+        return page
+
+    def sign_in(self, account: Account) -> Page:
+        """Sign in on the page that everybody meets first."""
+        page = self.open()
+        page.get_by_label("E-mail").fill(account.email)
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Sign in").click()
+        page.locator("header.top").wait_for()
+        return page
+
+    def cut(self) -> None:
+        """Take the signal away."""
+        self.context.set_offline(True)
+
+    def connect(self) -> None:
+        """Give the signal back."""
+        self.context.set_offline(False)
+
+    def heard(self, message: ConsoleMessage) -> None:
+        """Remember what a page complains of; that there is no network it may say."""
+        if message.type in ("error", "warning") and "net::ERR_" not in message.text:
+            self.complaints.append(f"{message.text} ({message.location.get('url', '')})")
+
+    def watch(self, page: Page) -> None:
+        """Listen to a tab."""
+        page.set_default_timeout(PATIENCE_MS)
+        page.on("console", self.heard)
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("request", self._asked)
+
+    def _asked(self, request: Any) -> None:
+        parts = urlsplit(request.url)
+        if parts.scheme in ("http", "https") and f"{parts.scheme}://{parts.netloc}" != self.url:
+            self.complaints.append(f"asked another host: {request.url}")
+
+
+@pytest.fixture
+def somebody(
+    browser: Browser, served: Served, tmp_path: Path, request: pytest.FixtureRequest
+) -> Iterator[Callable[..., Person]]:
+    """Return a function that gives somebody a browser; what it showed is kept when the test fails."""
+    people: list[Person] = []
+    with ExitStack() as stack:
+
+        def come(size: dict[str, int] | None = None) -> Person:
+            context = browser.new_context(
+                viewport=size or PHONE,  # type: ignore[arg-type]
+                locale="en-GB",
+                timezone_id="Asia/Shanghai",
+            )
+            stack.callback(context.close)
+            person = Person(context, served.url)
+            context.on("page", person.watch)
+            people.append(person)
+            return person
+
+        failures = request.session.testsfailed
+        yield come
+        report = getattr(request.node, "call_report", None)
+        if (report is not None and report.failed) or request.session.testsfailed > failures:
+            _keep_pictures(people, tmp_path)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Any:
+    """Let fixtures see how their test ended."""
+    report = yield
+    if report.when == "call":
+        item.call_report = report  # type: ignore[attr-defined]
+    return report
+
+
+def _keep_pictures(people: list[Person], folder: Path) -> None:
+    for number, person in enumerate(people):
+        for tab, page in enumerate(person.pages):
+            if page.is_closed():
+                continue
+            try:
+                page.screenshot(path=folder / f"browser-{number}-tab-{tab}.png", full_page=True)
+            except BrowserError as error:
+                (folder / f"browser-{number}-tab-{tab}.txt").write_text(str(error))
