@@ -100,7 +100,7 @@ def _sqlite_connected(dbapi: Any, _: Any) -> None:
     dbapi.isolation_level = None
     for pragma in (
         "journal_mode=WAL",
-        "synchronous=NORMAL",
+        "synchronous=FULL",
         "foreign_keys=ON",
         "busy_timeout=15000",
         "temp_store=MEMORY",

@@ -264,7 +264,7 @@ def _keep_lease(
 class Runner:
     """Threads of this process that work the queue: the embedded default, without Redis."""
 
-    def __init__(self, database: Database, threads: int = 2) -> None:
+    def __init__(self, database: Database, threads: int = 4) -> None:
         self.database = database
         self.threads = threads
         self.name = f"{os.getpid()}-{new_id().hex[-6:]}"

@@ -3,7 +3,7 @@
 import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from enum import Enum
 from typing import Any, Generic, TypeVar
 from uuid import UUID
@@ -75,17 +75,25 @@ def _read(cursor: str, columns: Sequence[Any]) -> list[Any]:
             _value(column.type.python_type, value)
             for column, value in zip(columns, plain, strict=True)
         ]
-    except (ValueError, TypeError, AttributeError) as error:
+    except (ValueError, TypeError, AttributeError, OverflowError) as error:
         raise Invalid("This cursor is not one of this list.") from error
 
 
 def _value(kind: type, value: Any) -> Any:
     if isinstance(value, str) and "\x00" in value:
         raise ValueError("no text")
-    if kind in (datetime, date):
-        return kind.fromisoformat(value)
+    if kind is datetime:
+        # A moment without its zone fits no row, and one at the edge of time has no place in another.
+        moment = datetime.fromisoformat(value)
+        if moment.tzinfo is None:
+            raise ValueError("no moment")
+        return moment.astimezone(UTC)
+    if kind is date:
+        return date.fromisoformat(value)
     if kind is UUID:
         return UUID(value)
     if not isinstance(value, kind) or isinstance(value, bool):
         raise TypeError("another kind of value")
+    if isinstance(value, int) and abs(value) >= 2**63:
+        raise ValueError("no number of a row")
     return value

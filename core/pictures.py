@@ -59,6 +59,8 @@ def stripped_picture(content: bytes) -> bytes:
         picture.draft("RGB", (LONGEST_SIDE, LONGEST_SIDE))
         upright = ImageOps.exif_transpose(picture).convert("RGB")
         upright.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
+        # Comments and the like would be written again otherwise.
+        upright.info = {}
         out = io.BytesIO()
         upright.save(out, "JPEG", quality=85)
     except Exception as error:

@@ -1,15 +1,15 @@
 """The remembered outcome of what was asked: asked twice, done once, answered the same."""
 
 import hashlib
+import json
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-import orjson
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core.errors import Conflict
+from core.errors import Conflict, Invalid
 from core.models import Base, Tenanted
 from core.unit import Unit
 
@@ -34,9 +34,17 @@ class Receipt(Tenanted, Base):
     __table_args__ = (sa.Index("ix_receipt_seq", "org_id", "sender_id", "seq"),)
 
 
+def exact(content: Any) -> bytes:
+    """Return any JSON value as bytes, also one with numbers that few machines can hold."""
+    try:
+        return json.dumps(content, sort_keys=True, separators=(",", ":")).encode()
+    except RecursionError as error:
+        raise Invalid("This is nested too deeply.") from error
+
+
 def fingerprint(content: Any) -> bytes:
     """Return what tells two contents apart that came under one key."""
-    return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).digest()
+    return hashlib.sha256(exact(content)).digest()
 
 
 def earlier(unit: Unit, sender_id: UUID, key: str, print_: bytes) -> Receipt | None:

@@ -49,7 +49,9 @@ def ask_plan(
             state=PlanState.QUEUED,
             seconds=seconds,
             seed=seed,
-            technician_ids=[str(one) for one in technician_ids] if technician_ids else None,
+            technician_ids=[str(one) for one in technician_ids]
+            if technician_ids is not None
+            else None,
             progress=0,
             message="",
             seen={},

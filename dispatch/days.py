@@ -135,7 +135,7 @@ def _visit(
         and row.arrives_at is not None
         and holder is not None
     ):
-        planned = Planned(holder, max(0, day.seconds(row.arrives_at)))
+        planned = Planned(holder, min(max(0, day.seconds(row.arrives_at)), 2 * DAY_S))
     lock = holder if row.locked and holder in engineers else None
     return _asked(day, row, place, windows=windows, lock_engineer=lock, planned=planned)
 

@@ -17,13 +17,13 @@ from core.actor import Actor
 from core.database import retried
 from core.errors import Conflict, DomainError, Invalid, TooLarge
 from core.languages import say
-from core.receipts import Receipt, fingerprint
+from core.receipts import Receipt, exact, fingerprint
 from core.unit import Unit, unit_of_work
 from people.models import Device, DeviceState
 from people.permissions import require
 from sync.mutations import MODELS, MUTATIONS, Mutation
 from sync.pull import check_device
-from sync.schemas import MOST_MUTATIONS, MutationIn, messages_of
+from sync.schemas import MOST_MUTATIONS, EnvelopeHead, MutationIn, messages_of
 from work.actions import raise_attention
 
 log = structlog.get_logger("sync")
@@ -59,6 +59,7 @@ class Said:
     args: dict[str, Any]
     raw: bytes
     print_: bytes
+    problem: Invalid | None
 
 
 def push(
@@ -70,7 +71,7 @@ def push(
     app_version: str | None = None,
     unsent: int | None = None,
     confirmed_seq: int | None = None,
-    device_time: datetime | None = None,
+    device_time: Any = None,
 ) -> dict[str, Any]:
     """Apply a batch, each mutation in a transaction of its own together with its receipt.
 
@@ -80,8 +81,10 @@ def push(
     check_device(actor, device_id)
     if len(mutations) > MOST_MUTATIONS:
         raise TooLarge("At most {limit} mutations at a time.", limit=MOST_MUTATIONS)
-    said = [_understood(raw) for raw in mutations]
-    offset = clock.now() - device_time if device_time else timedelta()
+    said = [_understood(raw, place) for place, raw in enumerate(mutations)]
+    if len({item.id for item in said}) < len(said):
+        raise Invalid("The same mutation stands twice in one batch.")
+    offset = _offset(device_time)
     last_seq = retried(
         lambda: _greet(actor, device_id, said, schema, app_version, unsent, confirmed_seq, offset)
     )
@@ -92,32 +95,45 @@ def push(
     return {"results": results, "last_seq": last_seq, "server_time": clock.now()}
 
 
-def _understood(raw: Any) -> Said:
-    """Read an envelope.
+def _offset(device_time: Any) -> timedelta:
+    """Return how far the phone's clock is from ours; nothing for a time that cannot be read."""
+    try:
+        said = datetime.fromisoformat(str(device_time))
+        return clock.now() - said if said.tzinfo is not None else timedelta()
+    except (ValueError, OverflowError):
+        return timedelta()
 
-    Raises Invalid: without its id and number nothing can be remembered about it.
+
+def _understood(raw: Any, place: int) -> Said:
+    """Read an envelope. One that makes no sense is refused by itself, as long as it has an id and a number.
+
+    Raises Invalid without those: then nothing can be remembered about it.
     """
+    try:
+        head = EnvelopeHead().load(raw)
+    except ma.ValidationError as error:
+        fields = {f"mutations.{place}": [str(messages_of(error))[:500]]}
+        raise Invalid("A mutation needs an id and a number.", fields=fields) from error
+    problem: Invalid | None = None
     try:
         data = MutationIn().load(raw)
     except ma.ValidationError as error:
-        raise Invalid(
-            "A mutation's envelope makes no sense.",
-            fields={"mutations": [str(error.messages)[:500]]},
-        ) from error
-    content = {
-        key: raw.get(key)
-        for key in ("id", "seq", "type", "happened_at", "base", "depends_on", "args")
-    }
+        fields = {str(key): [str(value)[:500]] for key, value in messages_of(error).items()}
+        problem = Invalid("Some fields are missing or make no sense.", fields=fields)
+        data = head | {"type": str(raw.get("type"))[:60], "happened_at": clock.now(), "args": {}}
+    names = ("id", "seq", "type", "happened_at", "base", "depends_on", "args")
+    content = {key: raw.get(key) for key in names}
     return Said(
         id=data["id"],
         seq=data["seq"],
-        type=data["type"],
+        type=data["type"].replace("\x00", ""),
         happened_at=data["happened_at"],
         base=data.get("base") or {},
         depends_on=data.get("depends_on") or [],
         args=data["args"],
-        raw=orjson.dumps(content),
+        raw=exact(content),
         print_=fingerprint(content),
+        problem=problem,
     )
 
 
@@ -250,6 +266,8 @@ def _quarantine(unit: Unit, said: Said) -> dict[str, Any]:
 
 
 def _attempt(unit: Unit, said: Said) -> dict[str, Any]:
+    if said.problem is not None:
+        return _refuse(unit, said, said.problem)
     mutation = MUTATIONS.get(said.type)
     if mutation is None:
         return _refuse(
@@ -330,15 +348,15 @@ def _arguments(mutation: Mutation, said: Said) -> tuple[UUID, dict[str, Any]]:
             "Some fields are missing or make no sense.",
             fields={mutation.subject: ["Not a valid UUID."]},
         ) from error
+    if mutation.makes_id and args.get("id") is None:
+        # The mutation's own id serves where the phone gave the new row none.
+        args["id"] = str(said.id)
     shape = mutation.shape(unknown=ma.EXCLUDE)
     try:
         loaded = shape.load(args)
     except ma.ValidationError as error:
         fields = {str(key): [str(value)] for key, value in messages_of(error).items()}
         raise Invalid("Some fields are missing or make no sense.", fields=fields) from error
-    if mutation.makes_id:
-        # The mutation's own id serves where the phone gave the new row none.
-        loaded.setdefault("id", said.id)
     return subject, loaded
 
 

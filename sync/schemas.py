@@ -4,7 +4,18 @@ from typing import Any
 
 import marshmallow as ma
 
-from core.shapes import Shape, anything, flag, ident, listed, mapped, moment, number, text
+from core.shapes import (
+    Shape,
+    anything,
+    flag,
+    ident,
+    listed,
+    mapped,
+    moment,
+    number,
+    text,
+    unchecked,
+)
 
 MOST_MUTATIONS = 500
 
@@ -21,6 +32,13 @@ class _Tolerant(Shape):
         unknown = ma.EXCLUDE
 
 
+class EnvelopeHead(_Tolerant):
+    """What it takes to remember what became of a mutation."""
+
+    id = ident(required=True)
+    seq = number(required=True, least=1)
+
+
 class MutationIn(_Tolerant):
     """One thing a phone says."""
 
@@ -28,8 +46,8 @@ class MutationIn(_Tolerant):
     seq = number(required=True, least=1)
     type = text(required=True, most=60)
     happened_at = moment(required=True)
-    base = mapped(number(least=0))
-    depends_on = listed(ident(), most=50)
+    base = mapped(number(least=0), none=True)
+    depends_on = listed(ident(), most=50, none=True)
     args = mapped(anything(none=True), required=True)
 
 
@@ -41,8 +59,10 @@ class PushIn(_Tolerant):
     schema = number(required=True, least=1, most=1000)
     unsent = number(least=0, most=10_000_000)
     confirmed_seq = number(least=0)
-    device_time = moment()
-    mutations = listed(anything(), required=True, most=100_000)
+    # A clock that is out of its mind must not keep a phone from speaking.
+    device_time = anything(none=True)
+    # Each is looked into by itself, so that one that makes no sense does not condemn the batch.
+    mutations = listed(unchecked(), required=True, most=100_000)
 
 
 class NoticeOut(Shape):

@@ -295,7 +295,7 @@ class Maker:
 
 
 @pytest.fixture
-def make(database: Database) -> Maker:  # noqa: ARG001 - things are made in it
+def make(database: Database) -> Maker:
     """Make believable things."""
     return Maker()
 

@@ -1,6 +1,6 @@
 """Reads of requests, orders and visits: each asks first whether the actor may see."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -247,22 +247,31 @@ def attention(unit: Unit, *, limit: int = 50, cursor: str | None = None) -> Page
 
 
 def may_see_file(unit: Unit, sha256: str) -> None:
-    """Let the actor have a file that hangs on something they may see.
+    """Let the actor have a file that hangs on anything they may see.
 
     Raises NotFound.
     """
     require(unit.actor, "file.read")
-    photo = unit.session.scalar(select(Photo).where(Photo.sha256 == sha256).limit(1))
-    if photo is not None:
-        order_for(unit, photo.order_id)
-        return
-    request_id = unit.session.scalar(
-        select(RequestPhoto.request_id).where(RequestPhoto.sha256 == sha256).limit(1)
+    of_photos = unit.session.scalars(
+        select(Photo.order_id).where(Photo.sha256 == sha256).distinct()
     )
-    if request_id is None:
-        raise NotFound("No such file.")
-    request = unit.must(Request, request_id, "No such file.")
-    if request.order_id is not None:
-        order_for(unit, request.order_id)
-    else:
-        request_for(unit, request_id)
+    if any(_seen(order_for, unit, order_id) for order_id in of_photos):
+        return
+    of_requests = unit.session.scalars(
+        select(RequestPhoto.request_id).where(RequestPhoto.sha256 == sha256).distinct()
+    )
+    for request_id in of_requests:
+        request = unit.must(Request, request_id, "No such file.")
+        if request.order_id is not None and _seen(order_for, unit, request.order_id):
+            return
+        if _seen(request_for, unit, request_id):
+            return
+    raise NotFound("No such file.")
+
+
+def _seen(read: Callable[[Unit, UUID], object], unit: Unit, row_id: UUID) -> bool:
+    try:
+        read(unit, row_id)
+    except (Forbidden, NotFound):
+        return False
+    return True

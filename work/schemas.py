@@ -102,7 +102,7 @@ class OrderView(Shape):
 class _OrderPlan(Shape):
     """What the office decides about an order."""
 
-    title = text(most=300)
+    title = text(least=1, most=300)
     description = text()
     priority = number(least=1, most=4)
     duration_min = number(least=1, most=7 * 24 * 60)

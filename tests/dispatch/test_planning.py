@@ -188,3 +188,18 @@ def test_the_board_shows_the_day_and_what_waits(make: Maker) -> None:
     assert [one["name"] for one in shown["technicians"]] == ["Ann"]
     assert (len(shown["visits"]), len(shown["unplaced"])) == (1, 1)
     assert shown["visits"][0]["site_name"].startswith("Site")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"window_from": clock.now(), "window_to": clock.now() - timedelta(hours=1)},
+        {"day": date(2020, 1, 1)},
+        {"day": clock.now().date(), "arrives_at": clock.now() + timedelta(days=90)},
+    ],
+)
+def test_what_no_plan_could_hold_is_not_taken(make: Maker, changes: dict[str, Any]) -> None:
+    ann = make.technician()
+    waiting = make.visit(by=ann)
+    with pytest.raises(Invalid):
+        perform(make.system, lambda unit: work.edit_visit(unit, waiting.id, **changes))

@@ -72,6 +72,25 @@ def test_neither_a_signature_nor_a_reason_is_refused(make: Maker) -> None:
         seal(make, make.visit(), refusal=None)
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"photos": [{"sha256": "a"}]},
+        {"photos": 5},
+        {"parts": "none"},
+        {"times": None},
+        {"language": "fr"},
+        {"checklist": None},
+    ],
+)
+def test_a_report_that_could_never_be_printed_is_not_sealed(
+    make: Maker, wrong: dict[str, Any]
+) -> None:
+    visit = make.visit()
+    with pytest.raises(Invalid, match="another shape"):
+        seal(make, visit, manifest_for(visit, **wrong))
+
+
 def test_a_number_with_a_fraction_cannot_be_sealed(make: Maker) -> None:
     visit = make.visit()
     shown = manifest_for(visit, parts=[{"sku": "A", "name": "A", "qty": 1.5}])

@@ -45,6 +45,22 @@ def raise_attention(
     )
 
 
+def flag_stranger(unit: Unit, visit: Visit) -> None:
+    """Ask people to look where an engineer speaks of a visit that is somebody else's now. What happened is kept."""
+    if is_field_only(unit.actor) and visit.technician_id != unit.actor.technician_id:
+        unit.notice(
+            "review", "This visit belongs to another technician; what was reported is kept."
+        )
+        raise_attention(
+            unit,
+            kind="review",
+            entity="visit",
+            entity_id=visit.id,
+            message="This visit belongs to another technician; what was reported is kept.",
+            phone_value={"reported": unit.action, "by": unit.actor.name},
+        )
+
+
 def settle_attention(
     unit: Unit, attention_id: UUID, *, keep: str, note: str | None = None
 ) -> Attention:

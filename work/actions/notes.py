@@ -10,6 +10,7 @@ from core.errors import NotFound
 from core.ids import new_id
 from core.unit import Unit
 from people.permissions import require
+from work.actions.attention import flag_stranger
 from work.events import PhotoArrived
 from work.models import Comment, Photo, PhotoState, Visit, WorkOrder
 from work.queries import signoff_of
@@ -49,6 +50,7 @@ def attach_photo(
         raise NotFound("No such visit.")
     if id is not None and (known := unit.get(Photo, id)) is not None:
         return known
+    flag_stranger(unit, visit)
     here = files.bound().has(unit.org_id, sha256)
     return unit.add(
         Photo(

@@ -15,6 +15,7 @@ from people.permissions import require
 from work.actions.attention import raise_attention
 from work.canonical import NotCanonical, canonical_json, sha256_hex
 from work.events import SignedOff
+from work.manifest import check_manifest
 from work.models import Seal, SignOff, Visit
 from work.queries import signoff_of, visit_for
 
@@ -35,10 +36,7 @@ def seal_signoff(
 
     Raises Invalid when the hash is not that of what was sent: then it is not what was signed.
     """
-    require(unit.actor, "visit.work")
-    visit = unit.take(Visit, visit_id)
-    if visit is None:
-        raise NotFound("No such visit.")
+    visit = visit_for(unit, visit_id, change=True)
     if (known := unit.get(SignOff, id)) is not None:
         return known
     try:
@@ -47,6 +45,7 @@ def seal_signoff(
         raise Invalid(
             "The report holds something that cannot be sealed: {why}", why=str(error)
         ) from error
+    check_manifest(manifest)
     if sha256_hex(text) != manifest_sha256:
         raise Invalid(
             "The report is not the one that was signed: its hash differs.",
@@ -77,6 +76,9 @@ def seal_signoff(
         )
     )
     visit.signoff_id = signoff.id
+    if doors.org_behind(unit.session, "check", manifest_sha256) is None:
+        # Whoever holds the paper can ask whether a report with this number was sealed.
+        doors.open_door(unit, "check", manifest_sha256)
     _check_against(unit, visit, manifest)
     _chain(unit, signoff)
     unit.record(SignedOff(signoff.id))
@@ -164,10 +166,11 @@ def give_verdict(
         raise NotFound("No such report.")
     if signoff.verdict is not None and signoff.verdict != verdict:
         raise Conflict("You have answered already. Please call us if something changed.")
+    first = signoff.verdict is None
     signoff.verdict, signoff.verdict_at = verdict, signoff.verdict_at or unit.happened_at
-    signoff.rating = rating or signoff.rating
-    signoff.verdict_text = text or signoff.verdict_text
-    if verdict == "disputed":
+    signoff.rating = signoff.rating or rating
+    signoff.verdict_text = signoff.verdict_text or text
+    if verdict == "disputed" and first:
         visit = unit.take(Visit, signoff.visit_id)
         if visit is not None:
             raise_attention(

@@ -1,6 +1,6 @@
 """The life of a visit: what the office plans, and what happens on site."""
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -9,14 +9,15 @@ from sqlalchemy import select
 
 from assets.actions import record_repair
 from assets.models import Asset, AssetState, Site
-from core.errors import Conflict, Forbidden, NotFound
+from core import clock
+from core.errors import Conflict, Forbidden, Invalid, NotFound
 from core.unit import Unit
 from parts.actions import consume_part
 from parts.models import Part
 from people.models import Technician
 from people.permissions import is_field_only, require
 from people.queries import technician_for
-from work.actions.attention import raise_attention
+from work.actions.attention import flag_stranger, raise_attention
 from work.actions.orders import add_visit, refresh_order
 from work.checklists import left_open
 from work.events import VisitChanged, VisitCompleted
@@ -24,7 +25,6 @@ from work.models import FINISHED, UNDER_WAY, OrderState, PartUse, Visit, VisitSt
 from work.queries import visit_for, visits_of
 from work.states import may_follow
 
-# A correction of what is over is a new visit, never an edit.
 _OVER = "The visit is already closed."
 
 
@@ -66,6 +66,7 @@ def edit_visit(unit: Unit, visit_id: UUID, **changes: Any) -> Visit:
         technician_for(unit, changes["technician_id"])
     for name, value in changes.items():
         setattr(visit, name, value)
+    _check_times(visit, changes)
     if moved or "day" in changes:
         firm = visit.technician_id is not None and visit.day is not None
         visit.state = VisitState.DISPATCHED if firm else VisitState.PROPOSED
@@ -76,6 +77,20 @@ def edit_visit(unit: Unit, visit_id: UUID, **changes: Any) -> Visit:
     _refresh(unit, visit)
     unit.record(VisitChanged(visit.id))
     return visit
+
+
+def _check_times(visit: Visit, changes: dict[str, Any]) -> None:
+    if visit.window_from and visit.window_to and visit.window_from >= visit.window_to:
+        message = "The window must end after it begins."
+        raise Invalid(message, fields={"window_to": [message]})
+    # A day's grace, because the day may be over here and not yet at the site.
+    day = timedelta(days=1)
+    if changes.get("day") is not None and changes["day"] < clock.now().date() - day:
+        raise Invalid("A day that is over cannot be planned.", fields={"day": ["Over."]})
+    arrival = changes.get("arrives_at")
+    if arrival is not None and visit.day is not None and abs(arrival.date() - visit.day) > day:
+        message = "The arrival is on another day than the visit."
+        raise Invalid(message, fields={"arrives_at": [message]})
 
 
 def accept_visit(unit: Unit, visit_id: UUID) -> Visit:
@@ -114,6 +129,9 @@ def _step(visit: Visit, state: VisitState) -> None:
 def _goes_on(unit: Unit, visit_id: UUID, state: VisitState) -> Visit:
     """Take a report from the road. What has gone on further meanwhile is not set back."""
     visit = visit_for(unit, visit_id, change=True)
+    if visit.completed_at is not None and unit.happened_at > visit.completed_at:
+        # A correction of what is over is a new visit, never an edit.
+        raise Conflict(_OVER, state=visit.state.value)
     if visit.state is not state and may_follow(visit.state, state):
         visit.state = state
         _refresh(unit, visit)
@@ -149,13 +167,16 @@ def start_work(unit: Unit, visit_id: UUID) -> Visit:
 def pause_visit(unit: Unit, visit_id: UUID, *, reason: str) -> Visit:
     """Interrupt the work, and say why."""
     visit = _goes_on(unit, visit_id, VisitState.PAUSED)
-    visit.outcome_reason = reason
+    if visit.state is VisitState.PAUSED:
+        visit.outcome_reason = reason
     return visit
 
 
 def answer_step(unit: Unit, visit_id: UUID, *, key: str, value: Any = None) -> Visit:
     """Answer one step of the checklist; the technician's newest word counts."""
     visit = visit_for(unit, visit_id, change=True)
+    if visit.state in FINISHED:
+        raise Conflict(_OVER, state=visit.state.value)
     visit.answers = visit.answers | {key: value}
     return visit
 
@@ -269,7 +290,10 @@ def use_part(
     if visit is None:
         raise NotFound("No such visit.")
     if (known := unit.get(PartUse, id)) is not None:
+        if (known.part_id, known.qty, known.visit_id) != (part_id, qty, visit.id):
+            raise Conflict("This key was already used for something else.", code="key_reused")
         return known
+    flag_stranger(unit, visit)
     part = unit.must(Part, part_id, "No such part.")
     order = unit.take(WorkOrder, visit.order_id)
     technician_id = (
