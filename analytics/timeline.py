@@ -10,6 +10,7 @@ from sqlalchemy import select
 from core.unit import Unit
 from parts.models import Part
 from people.models import Technician
+from people.permissions import is_customer_only
 from work.models import Hold, Photo, SignOff, Visit, WorkOrder
 from work.queries import comments_of, order_for, parts_used_on, visits_of
 
@@ -35,7 +36,9 @@ def _items(unit: Unit, order: WorkOrder) -> Iterator[dict[str, Any]]:
     yield _item(order.opened_at, "opened", "", order.title)
     for visit in visits_of(unit, order.id):
         yield from _visit_items(unit, visit)
-    for comment in comments_of(unit, order.id):
+    # What we say among ourselves is not the customer's to read.
+    said = [] if is_customer_only(unit.actor) else comments_of(unit, order.id)
+    for comment in said:
         yield _item(comment.at, "comment", comment.author, comment.text)
     for hold in unit.session.scalars(select(Hold).where(Hold.order_id == order.id)):
         yield _item(hold.begun_at, "held", "", hold.reason.value)

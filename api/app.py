@@ -256,10 +256,6 @@ def _serve_web(app: Flask, settings: Settings) -> None:
         return redirect("/app/")
 
     @app.get("/favicon.ico")
-    def icon() -> ResponseReturnValue:
-        return send_from_directory(settings.web, "icons/icon-192.png", max_age=86400)
-
-    @app.get("/favicon.ico")
     def favicon() -> ResponseReturnValue:
         return redirect("/app/icons/icon-192.png")
 

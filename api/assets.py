@@ -12,6 +12,7 @@ from api.codes import qr_svg
 from api.doors import Blueprint, performs, reads, settings
 from api.pages import page_view
 from assets import actions, queries
+from assets.models import Asset
 from assets.schemas import (
     AssetFilter,
     AssetView,
@@ -29,6 +30,8 @@ from assets.schemas import (
 )
 from core import clock
 from core.shapes import Paged, page_of
+from core.unit import Unit
+from people.permissions import is_customer_only
 
 blp = Blueprint(
     "assets",
@@ -105,6 +108,15 @@ class OneSite(MethodView):
             return queries.site_for(unit, site_id)
 
 
+def _shown(unit: Unit, asset: Asset) -> Any:
+    """Return a machine; what its repairs cost us is not the customer's to know."""
+    if not is_customer_only(unit.actor):
+        return asset
+    view: dict[str, Any] = AssetView().dump(asset)
+    view["recent_repairs"] = [line | {"cost_micro": None} for line in view["recent_repairs"]]
+    return view
+
+
 @blp.route("/assets")
 class Assets(MethodView):
     """The machines."""
@@ -114,7 +126,8 @@ class Assets(MethodView):
     def get(self, data: dict[str, Any]) -> dict[str, Any]:
         """List machines by number."""
         with reads() as unit:
-            return page_view(queries.assets(unit, **data))
+            found = queries.assets(unit, **data)
+            return {"items": [_shown(unit, asset) for asset in found.items], "next": found.next}
 
     @blp.arguments(NewAsset)
     @blp.response(201, AssetView)
@@ -133,7 +146,7 @@ class OneAsset(MethodView):
     def get(self, asset_id: UUID) -> Any:
         """Show a machine."""
         with reads() as unit:
-            return queries.asset_for(unit, asset_id)
+            return _shown(unit, queries.asset_for(unit, asset_id))
 
 
 @blp.route("/assets/<uuid:asset_id>/history")
@@ -145,7 +158,12 @@ class History(MethodView):
     def get(self, data: dict[str, Any], asset_id: UUID) -> dict[str, Any]:
         """List a machine's repairs, newest first."""
         with reads() as unit:
-            return page_view(queries.history(unit, asset_id, **data))
+            page = page_view(queries.history(unit, asset_id, **data))
+            if is_customer_only(unit.actor):
+                page["items"] = [
+                    RepairView().dump(line) | {"cost_micro": None} for line in page["items"]
+                ]
+            return page
 
 
 @blp.route("/assets/<uuid:asset_id>/reliability")

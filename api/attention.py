@@ -7,10 +7,19 @@ from flask import Response
 from flask.views import MethodView
 
 from api.doors import Blueprint, performs, reads
-from api.pages import page_view
+from core.languages import say
 from core.shapes import Paged, page_of
+from core.unit import Unit
 from work import actions, queries
+from work.models import Attention
 from work.schemas import AttentionView, Settlement
+
+
+def _in_words(unit: Unit, row: Attention) -> dict[str, Any]:
+    """Return it in the reader's language; it was written down in English."""
+    shown = {name: getattr(row, name) for name in AttentionView._declared_fields}
+    return shown | {"message": say(row.message, unit.actor.language)}
+
 
 blp = Blueprint(
     "attention",
@@ -29,7 +38,8 @@ class Attentions(MethodView):
     def get(self, data: dict[str, Any]) -> dict[str, Any]:
         """List what a person has to look at, newest first."""
         with reads() as unit:
-            return page_view(queries.attention(unit, **data))
+            found = queries.attention(unit, **data)
+            return {"items": [_in_words(unit, row) for row in found.items], "next": found.next}
 
 
 @blp.route("/<uuid:attention_id>/settlement")
@@ -44,4 +54,5 @@ class Settling(MethodView):
             lambda unit: actions.settle_attention(unit, attention_id, **data),
             AttentionView,
             name="attention.settle",
+            present=_in_words,
         )

@@ -44,6 +44,12 @@ class Blueprint(SmorestBlueprint):
         super().__init__(*args, **kwargs)
         self.before_request(_enter)
 
+    def response(self, status_code: int, schema: Any = None, **more: Any) -> Any:
+        """Document an answer; one with a type and no shape is bytes."""
+        if schema is None and more.get("content_type"):
+            schema = {"type": "string", "format": "binary"}
+        return super().response(status_code, schema, **more)
+
     def public(self, view: V) -> V:
         """Let strangers in at this view, and say so in the documentation."""
         view = self.doc(security=[])(view)

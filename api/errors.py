@@ -50,6 +50,7 @@ HTTP = {
     413: ("too_large", "The request is larger than allowed."),
     414: ("too_large", "The address is longer than allowed."),
     415: ("unsupported_media_type", "The body must be JSON, sent as application/json."),
+    416: ("range", "The part of the file that was asked for is not there."),
     422: ("invalid", "Some fields are missing or make no sense."),
     429: ("too_many_requests", "Too many requests. Please wait a moment."),
     431: ("too_large", "The headers are larger than allowed."),
@@ -65,10 +66,14 @@ def language() -> str:
 
 def body(code: str, message: str, details: dict[str, Any] | None = None) -> dict[str, Any]:
     """Return the one error format."""
+    details = details or {}
+    said = say(message, language(), details)
+    if isinstance(fields := details.get("fields"), dict):
+        details = details | {"fields": _flat(fields)}
     return {
         "code": code,
-        "message": say(message, language(), details),
-        "details": details or {},
+        "message": said,
+        "details": details,
         "request_id": g.get("request_id", ""),
     }
 
@@ -98,29 +103,30 @@ def http_error(error: HTTPException) -> Response:
     details: dict[str, Any] = {}
     messages = getattr(error, "data", {}).get("messages") if hasattr(error, "data") else None
     if messages:
-        code, details = "invalid", {"fields": _flat(messages)}
+        code, details = "invalid", {"fields": _unwrapped(messages)}
     headers = {
         name: value for name, value in error.get_headers() if name in ("Allow", "Retry-After")
     }
     return _answer(status, body(code, message, details), headers)
 
 
+def _unwrapped(messages: dict[str, Any]) -> dict[str, Any]:
+    """Return field errors without the framework's word for where the fields were."""
+    fields: dict[str, Any] = {}
+    for place, found in messages.items():
+        fields |= found if isinstance(found, dict) else {place: found}
+    return fields
+
+
 def _flat(messages: Any, path: str = "") -> dict[str, list[str]]:
-    """Return nested field errors as one level of dotted paths, without the framework's `json` in front."""
+    """Return nested field errors as one level of dotted paths, in the caller's language."""
     if isinstance(messages, dict):
         flat: dict[str, list[str]] = {}
         for key, value in messages.items():
-            inner = (
-                path
-                if path == "" and key in ("json", "query", "form", "files")
-                else f"{path}.{key}"
-                if path
-                else str(key)
-            )
-            flat |= _flat(value, inner)
+            flat |= _flat(value, f"{path}.{key}" if path else str(key))
         return flat
     said = messages if isinstance(messages, list) else [messages]
-    return {path or "body": [say(str(item), language()) for item in said]}
+    return {path: [say(str(item), language()) for item in said]}
 
 
 def unexpected(error: Exception) -> Response:

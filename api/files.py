@@ -78,7 +78,7 @@ class OneFile(MethodView):
         perform(actor, lambda unit: photo_arrived(unit, sha256), name="photo.arrive")
         return answer({"sha256": sha256, "size": len(content)}, 200 if known else 201)
 
-    @blp.response(200, content_type="image/jpeg")
+    @blp.response(200, content_type="image/*")
     def get(self, sha256: str) -> Response:
         """Fetch a photo."""
         _check_name(sha256)

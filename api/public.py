@@ -58,7 +58,7 @@ def _door(kind: str, secret: str) -> UUID:
 
 
 def _page(template: str, status: int = 200, **values: Any) -> Response:
-    language = values.setdefault("language", _language())
+    language = values["language"] = values.get("language") or _language()
 
     def t(sentence: str, **details: Any) -> str:
         return say(sentence, language, details)
@@ -92,7 +92,13 @@ def too_many(_: Exception) -> Response:
 @blp.errorhandler(413)
 def too_large(_: Exception) -> Response:
     """Say on a page that the photo is too large."""
-    return _page("message.html", 413, title="The picture is too large.", details={})
+    # The form, with the language in it, is what was too large to be read.
+    language = request.args.get("lang")
+    if language not in LANGUAGES:
+        language = best(request.headers.get("Accept-Language"))
+    return _page(
+        "message.html", 413, language=language, title="The picture is too large.", details={}
+    )
 
 
 def _machine(unit: Unit, token: str) -> dict[str, Any]:
@@ -350,7 +356,10 @@ def report_file(secret: str) -> Response:
         signoff = _signed(unit, secret)
         if signoff.report_sha256 is None:
             raise NotFound("The report is not ready yet.")
-        content = files.bound().read(org_id, signoff.report_sha256)
+        try:
+            content = files.bound().read(org_id, signoff.report_sha256)
+        except FileNotFoundError:
+            raise NotFound("The report is not ready yet.") from None
     headers = {"Content-Disposition": "inline; filename=report.pdf", "Cache-Control": "no-store"}
     return Response(content, mimetype="application/pdf", headers=headers)
 
@@ -386,8 +395,26 @@ def verdict(secret: str) -> ResponseReturnValue:
 @blp.get("/check/<sha256>")
 @limiter.limit("30/minute")
 def check(sha256: str) -> Response:
-    """Tell the holder of a paper how to check it; the number alone opens nothing."""
-    return _page("message.html", title="This report is sealed.", details={}, sha256=sha256[:64])
+    """Tell the holder of a paper whether we sealed a report of this number; the number alone opens nothing."""
+    org_id = _door("check", sha256)
+    with reading(Actor.public(org_id)) as unit:
+        organisation = organisation_of(unit)
+        sealed_at = unit.session.scalar(
+            select(SignOff.received_at)
+            .where(SignOff.manifest_sha256 == sha256)
+            .order_by(SignOff.number)
+            .limit(1)
+        )
+    if sealed_at is None:
+        raise NotFound("This code is not known.")
+    day = sealed_at.astimezone(ZoneInfo(organisation.timezone)).strftime("%Y-%m-%d")
+    details = {"organisation": organisation.name, "day": day}
+    return _page(
+        "message.html",
+        title="{organisation} sealed this report on {day}.",
+        details=details,
+        sha256=sha256,
+    )
 
 
 @blp.get("/q/<token>/code.svg")

@@ -259,7 +259,10 @@ class Report(MethodView):
             signoff = queries.signoff_of(unit, visit_id)
             if signoff is None or signoff.report_sha256 is None:
                 raise NotFound("The report is not ready yet.")
-            content = files.bound().read(unit.org_id, signoff.report_sha256)
+            try:
+                content = files.bound().read(unit.org_id, signoff.report_sha256)
+            except FileNotFoundError:
+                raise NotFound("The report is not ready yet.") from None
         return Response(
             content,
             mimetype="application/pdf",

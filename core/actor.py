@@ -4,6 +4,9 @@ from dataclasses import dataclass, replace
 from typing import Literal
 from uuid import UUID
 
+# Compared with a column that may be empty, "nobody" must not equal "not given out yet".
+_NOBODY = UUID(int=0)
+
 
 @dataclass(frozen=True, slots=True)
 class Actor:
@@ -20,6 +23,11 @@ class Actor:
     device_state: str = "active"
     language: str = "en"
     request_id: str = ""
+
+    @property
+    def engineer(self) -> UUID:
+        """Return whose visits are this actor's own; an id that nobody has when there are none."""
+        return self.technician_id or _NOBODY
 
     @classmethod
     def system(cls, org_id: UUID, name: str = "system") -> "Actor":

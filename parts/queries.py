@@ -111,7 +111,7 @@ def check_own_van(unit: Unit, van: Place) -> None:
 
     Raises Forbidden.
     """
-    if not is_field_only(unit.actor) or van.technician_id == unit.actor.technician_id:
+    if not is_field_only(unit.actor) or van.technician_id == unit.actor.engineer:
         return
     technician = (
         unit.get(Technician, unit.actor.technician_id) if unit.actor.technician_id else None

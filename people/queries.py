@@ -8,7 +8,7 @@ from sqlalchemy import select
 from core.errors import NotFound
 from core.unit import Unit
 from people.models import Account, Device, Organisation, Technician
-from people.permissions import require
+from people.permissions import may, require
 
 
 def organisation_of(unit: Unit) -> Organisation:
@@ -27,6 +27,9 @@ def technicians(unit: Unit) -> Sequence[Technician]:
         .where(Technician.deleted_at.is_(None))
         .order_by(Technician.name, Technician.id)
     )
+    if not may(unit.actor, "board.read"):
+        # Where colleagues live and how to ring them is the office's to know.
+        query = query.where(Technician.id == unit.actor.engineer)
     return unit.session.scalars(query).all()
 
 

@@ -70,7 +70,7 @@ def orders(
 
 
 def _orders_of_technician(unit: Unit) -> Any:
-    return select(Visit.order_id).where(Visit.technician_id == unit.actor.technician_id)
+    return select(Visit.order_id).where(Visit.technician_id == unit.actor.engineer)
 
 
 def order_for(unit: Unit, order_id: UUID, *, change: bool = False) -> WorkOrder:
@@ -87,7 +87,7 @@ def order_for(unit: Unit, order_id: UUID, *, change: bool = False) -> WorkOrder:
     if is_field_only(unit.actor):
         mine = unit.session.scalar(
             select(Visit.id)
-            .where(Visit.order_id == order.id, Visit.technician_id == unit.actor.technician_id)
+            .where(Visit.order_id == order.id, Visit.technician_id == unit.actor.engineer)
             .limit(1)
         )
         if mine is None:
@@ -117,7 +117,7 @@ def visits(
     require(unit.actor, "visit.read")
     query = select(Visit).where(Visit.deleted_at.is_(None))
     if is_field_only(unit.actor):
-        query = query.where(Visit.technician_id == unit.actor.technician_id)
+        query = query.where(Visit.technician_id == unit.actor.engineer)
     if is_customer_only(unit.actor):
         theirs = select(WorkOrder.id).where(WorkOrder.customer_id == unit.actor.customer_id)
         query = query.where(Visit.order_id.in_(theirs))
@@ -139,7 +139,7 @@ def visit_for(unit: Unit, visit_id: UUID, *, change: bool = False) -> Visit:
     visit = unit.take(Visit, visit_id) if change else unit.get(Visit, visit_id)
     if visit is None or visit.deleted_at is not None:
         raise NotFound("No such visit.")
-    if is_field_only(unit.actor) and visit.technician_id != unit.actor.technician_id:
+    if is_field_only(unit.actor) and visit.technician_id != unit.actor.engineer:
         raise Forbidden("This visit belongs to another technician.")
     if is_customer_only(unit.actor):
         order_for(unit, visit.order_id)
@@ -240,7 +240,7 @@ def attention(unit: Unit, *, limit: int = 50, cursor: str | None = None) -> Page
     require(unit.actor, "attention.read")
     query = select(Attention).where(Attention.state == "open")
     if is_field_only(unit.actor):
-        query = query.where(Attention.technician_id == unit.actor.technician_id)
+        query = query.where(Attention.technician_id == unit.actor.engineer)
     return page(
         unit, query, (Attention.created_at.desc(), Attention.id.desc()), limit=limit, cursor=cursor
     )

@@ -47,7 +47,7 @@ def raise_attention(
 
 def flag_stranger(unit: Unit, visit: Visit) -> None:
     """Ask people to look where an engineer speaks of a visit that is somebody else's now. What happened is kept."""
-    if is_field_only(unit.actor) and visit.technician_id != unit.actor.technician_id:
+    if is_field_only(unit.actor) and visit.technician_id != unit.actor.engineer:
         unit.notice(
             "review", "This visit belongs to another technician; what was reported is kept."
         )
@@ -72,7 +72,7 @@ def settle_attention(
     row = unit.take(Attention, attention_id)
     if row is None or row.deleted_at is not None:
         raise NotFound("There is nothing of this id to look at.")
-    if is_field_only(unit.actor) and row.technician_id != unit.actor.technician_id:
+    if is_field_only(unit.actor) and row.technician_id != unit.actor.engineer:
         raise Forbidden("This belongs to another technician.")
     if row.state == "settled":
         return row
