@@ -8,7 +8,6 @@ import sqlalchemy as sa
 from flask import Flask
 from flask.cli import AppGroup
 from rich.console import Console
-from rich.table import Table
 
 from api.doors import settings
 from core import audit, jobs, migrations
@@ -129,15 +128,12 @@ def verify() -> None:
 def failed() -> None:
     """List the jobs that were given up."""
     rows = jobs.failed(bound())
-    table = Table("id", "job", "attempts", "last error")
+    # Plain lines: an id that a table breaks in two cannot be copied.
     for row in rows:
-        table.add_row(
-            str(row.id),
-            row.name,
-            str(row.attempts),
-            (row.error or "").strip().splitlines()[-1][:120],
-        )
-    Console().print(table if rows else "No job has failed.")
+        click.echo(f"{row.id}  {row.name}, {row.attempts} tries")
+        click.echo(f"    {(row.error or '').strip().splitlines()[-1]}")
+    if not rows:
+        click.echo("No job has failed.")
 
 
 @jobs_commands.command("retry")
