@@ -14,11 +14,16 @@ from api.app import create_app
 from api.queues import QUEUES, rq_sender
 from core.database import bound
 from core.jobs import Clockwork
+from core.settings import SettingsError
 
 
 def main() -> int:
     """Work until told to stop."""
-    app = create_app()
+    try:
+        app = create_app()
+    except SettingsError as error:
+        sys.stderr.write(f"Fieldwright cannot start: {error}\n")
+        return 2
     redis_url = app.extensions["fieldwright"].redis_url
     if not redis_url:
         sys.stderr.write(
