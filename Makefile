@@ -38,7 +38,7 @@ run: export FIELDWRIGHT_PUBLIC_URL ?= http://127.0.0.1:$(PORT)
 run: $(VENV)/.run-ready web $(FONTS) ## Serve Fieldwright on http://127.0.0.1:8000 (PORT=... for another)
 	@echo "==> Bringing the database up to date"
 	@$(FLASK) db upgrade
-	@echo "==> Loading the demo company if the database is empty (about a minute, once)"
+	@echo "==> Loading the demo company if the database is empty (some ten seconds, once)"
 	@$(FLASK) seed --if-empty
 	@echo "==> Serving on http://127.0.0.1:$(PORT) (Ctrl-C stops)"
 	@exec $(BIN)/gunicorn --worker-class gthread --workers 1 --threads 64 --no-control-socket \
@@ -114,7 +114,7 @@ $(BIN)/uv: requirements/uv.txt | $(BIN)/python
 	@test ! -e $@ || touch $@
 
 $(VENV)/.run-ready: requirements/run.txt requirements/demo.txt | $(BIN)/uv
-	@echo "==> Installing the Python packages (700 MB; seconds with a warm cache, a minute or more without)"
+	@echo "==> Installing the Python packages (400 MB; seconds with a warm cache, a minute or more without)"
 	@$(call hashed,requirements/run.txt)
 	@# Only the data files of this package are read, so what it would pull in stays out.
 	@$(call hashed,requirements/demo.txt --no-deps)

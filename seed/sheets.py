@@ -86,9 +86,9 @@ class Sheet(ABC):
     name: str
     key: Sequence[str]
 
+    @abstractmethod
     def columns(self, zone: ZoneInfo) -> list[Column]:
         """Return the columns that the file may have."""
-        raise NotImplementedError
 
     @abstractmethod
     def load(self, unit: Unit) -> dict[Key, Any]:

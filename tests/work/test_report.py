@@ -21,8 +21,7 @@ STROKES = [[[0, 0, 0], [30, 40, 9], [60, 5, 21]], [[70, 20, 400]]]
 @pytest.fixture(scope="module")
 def fonts() -> Fonts:
     fonts = Fonts(FONTS / "NotoSansSC-Regular.ttf", FONTS / "NotoSansSC-Bold.ttf")
-    if not fonts.regular.exists():
-        pytest.skip("The fonts have not been made yet.")
+    assert fonts.regular.exists(), "The fonts have not been made yet; `make test` makes them."
     return fonts
 
 
