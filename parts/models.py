@@ -5,6 +5,7 @@ entries; every stored balance repeats it and is checked against it, never repair
 """
 
 import enum
+import hashlib
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid5
@@ -258,6 +259,11 @@ class IssueSlip(Synced, Base):
     def lines(self) -> list[dict[str, Any]]:
         """Return the lines as they go out."""
         return self.lines_doc
+
+    @property
+    def token_sha256(self) -> str:
+        """Return by what a phone knows the code when it sees it, without holding it."""
+        return hashlib.sha256(self.token.encode()).hexdigest()
 
 
 class IssueLine(Identified, Base):

@@ -25,7 +25,7 @@ from parts.models import (
     account_id_of,
 )
 from people.models import Technician
-from people.permissions import is_field_only, require
+from people.permissions import is_field_only, may, require
 
 R = TypeVar("R", bound=Identified)
 
@@ -395,7 +395,7 @@ def slip_views(unit: Unit, rows: Sequence[IssueSlip]) -> list[dict[str, Any]]:
         "to_place_id",
         "state",
         "reason",
-        "token",
+        "token_sha256",
         "handed_by",
         "received_by",
     )
@@ -405,6 +405,7 @@ def slip_views(unit: Unit, rows: Sequence[IssueSlip]) -> list[dict[str, Any]]:
         | {
             "from_place_name": lie[slip.from_place_id].name,
             "to_place_name": lie[slip.to_place_id].name,
+            "token": slip.token if may(unit.actor, "slip.work") else None,
             "lines": [
                 _line_view(line, known, accounts, slip.from_place_id) for line in slip.lines_doc
             ],

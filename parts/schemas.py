@@ -233,7 +233,8 @@ class IssueSlipView(Shape):
     to_place_id = ident()
     state = text(one_of=[s.value for s in SlipState])
     reason = text()
-    token = text()
+    # The phone knows the code when it sees it, and holds only its hash: a scan proves something.
+    token_sha256 = text()
     lines = listed(SlipLine)
     handed_by = ident(none=True)
     received_by = ident(none=True)
@@ -252,6 +253,8 @@ class PickLine(SlipLine):
 class IssueSlipDetail(IssueSlipView):
     """An issue slip with the words people read."""
 
+    # For whoever shows the code; nobody else is told.
+    token = text(none=True)
     lines = listed(PickLine)
     from_place_name = text()
     to_place_name = text()

@@ -332,6 +332,11 @@ def hand_over(keeper: Visitor, mobile: Phone, slip: dict[str, Any]) -> None:
     )
     ready = keeper.send("PUT", f"/v1/slips/{slip['id']}/readiness")
     keeper.send("PUT", f"/v1/slips/{slip['id']}/hand-over")
+    mobile.pull()
+    [held] = mobile.docs("issue_slip")
+    # The phone knows the code when it sees it, and cannot know it before.
+    assert "token" not in held
+    assert held["token_sha256"] == hashlib.sha256(ready["token"].encode()).hexdigest()
     mobile.say("slip.receive", {"slip_id": slip["id"], "token": ready["token"]})
     [result] = mobile.push()["results"]
     assert result["status"] == "applied", result

@@ -153,6 +153,8 @@ export interface PickLine extends SlipLine {
 
 /** A slip as one reads it at the desk, with the names of its places and parts. */
 export interface SlipDetail extends Omit<IssueSlip, 'lines'> {
+  /** The code to show, for whoever hands over. */
+  token: string | null
   lines: PickLine[]
   from_place_name: string
   to_place_name: string

@@ -251,7 +251,8 @@ export interface IssueSlip {
   to_place_id: string
   state: SlipState
   reason: string | null
-  token: string | null
+  /** The hash of the code on the storekeeper's screen: known when seen, never held. */
+  token_sha256: string
   lines: SlipLine[]
   handed_by: string | null
   received_by: string | null
