@@ -207,7 +207,8 @@ def request_view(request: Request) -> dict[str, Any]:
 
 
 def comments_of(unit: Unit, order_id: UUID) -> Sequence[Comment]:
-    """Return what was said about an order."""
+    """Return what was said about an order, among ourselves: whoever may speak may listen."""
+    require(unit.actor, "comment.add")
     return unit.session.scalars(
         select(Comment).where(Comment.order_id == order_id).order_by(Comment.at, Comment.id)
     ).all()

@@ -134,11 +134,7 @@ def edit_order(unit: Unit, order_id: UUID, **changes: Any) -> WorkOrder:
         changes["parts"] = _known_parts(unit, changes["parts"])
     for name, value in changes.items():
         setattr(order, name, value)
-    if order.window_from and order.window_to and order.window_from >= order.window_to:
-        raise Invalid(
-            "The window must end after it begins.",
-            fields={"window_to": ["The window must end after it begins."]},
-        )
+    check_window(order)
     if "priority" in changes:
         promises.rewind(unit, order, now=clock.now())
     if {"window_from", "window_to", "duration_min"} & set(changes):
@@ -150,6 +146,18 @@ def edit_order(unit: Unit, order_id: UUID, **changes: Any) -> WorkOrder:
                     order.duration_min,
                 )
     return order
+
+
+def check_window(row: WorkOrder | Visit) -> None:
+    """See that a promised window goes forward.
+
+    Raises Invalid.
+    """
+    if row.window_from and row.window_to and row.window_from >= row.window_to:
+        raise Invalid(
+            "The window must end after it begins.",
+            fields={"window_to": ["The window must end after it begins."]},
+        )
 
 
 def hold_order(unit: Unit, order_id: UUID, *, reason: str) -> WorkOrder:

@@ -18,7 +18,7 @@ from people.models import Technician
 from people.permissions import is_field_only, require
 from people.queries import technician_for
 from work.actions.attention import flag_stranger, raise_attention
-from work.actions.orders import add_visit, refresh_order
+from work.actions.orders import add_visit, check_window, refresh_order
 from work.checklists import left_open
 from work.events import VisitChanged, VisitCompleted
 from work.models import FINISHED, UNDER_WAY, OrderState, PartUse, Visit, VisitState, WorkOrder
@@ -80,9 +80,7 @@ def edit_visit(unit: Unit, visit_id: UUID, **changes: Any) -> Visit:
 
 
 def _check_times(visit: Visit, changes: dict[str, Any]) -> None:
-    if visit.window_from and visit.window_to and visit.window_from >= visit.window_to:
-        message = "The window must end after it begins."
-        raise Invalid(message, fields={"window_to": [message]})
+    check_window(visit)
     # A day's grace, because the day may be over here and not yet at the site.
     day = timedelta(days=1)
     if changes.get("day") is not None and changes["day"] < clock.now().date() - day:
