@@ -12,7 +12,7 @@ from core.unit import Unit
 from people import queries
 from people.actions import set_device_state
 from people.models import Account, Device, DeviceState
-from people.schemas import AccountLine, DeviceView, TechnicianView
+from people.schemas import AccountLine, DeviceStateIn, DeviceView, TechnicianView
 
 blp = Blueprint(
     "people", __name__, url_prefix="/v1", description="People and the devices they sign in with."
@@ -70,6 +70,17 @@ def _set(device_id: UUID, state: DeviceState) -> Response:
         name=f"device.{state.value}",
         present=_device_view,
     )
+
+
+@blp.route("/devices/<uuid:device_id>/state")
+class State(MethodView):
+    """What a device may do."""
+
+    @blp.arguments(DeviceStateIn)
+    @blp.response(200, DeviceView)
+    def put(self, data: dict[str, Any], device_id: UUID) -> Response:
+        """Let the device in, hold it off for a while, or cut it off for good."""
+        return _set(device_id, DeviceState(data["state"]))
 
 
 @blp.route("/devices/<uuid:device_id>/revocation")

@@ -35,6 +35,7 @@ from api import (
     public,
     session,
     slips,
+    tus,
     visits,
 )
 from api import requests as fault_reports
@@ -47,7 +48,7 @@ from core import files as core_files
 from core.ids import new_id
 from core.logs import configure_logs
 from core.settings import Settings, from_environment
-from sync import cursor
+from sync import cursor, hints
 from work import reports
 
 log = structlog.get_logger("api")
@@ -69,6 +70,7 @@ VIEWS = (
     attention.blp,
     files.blp,
     sync_door.blp,
+    tus.blp,
 )
 
 PAGE_POLICY = (
@@ -108,9 +110,10 @@ def create_app(settings: Settings | None = None, *, db: database.Database | None
     configure_logs(settings.log_format)
     db = db or database.Database(settings.database_url)
     database.bind(db)
-    core_files.bind(core_files.FileStore(settings.files))
+    core_files.bind(_file_store(settings))
     cursor.configure(settings.secret_key)
     reports.configure(fonts=settings.fonts, public_url=settings.public_url)
+    hints.configure(settings.public_url)
 
     app = _App("fieldwright", root_path=str(importlib.resources.files("api")), static_folder=None)
     app.extensions["fieldwright"] = settings
@@ -158,6 +161,7 @@ def create_app(settings: Settings | None = None, *, db: database.Database | None
     if settings.proxies:
         near = settings.proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=near, x_proto=near, x_host=near)  # type: ignore[method-assign]
+    app.wsgi_app = tus.MethodOverride(app.wsgi_app)  # type: ignore[method-assign]
     errors.install(app)
     for blp in VIEWS:
         api.register_blueprint(blp)
@@ -167,6 +171,15 @@ def create_app(settings: Settings | None = None, *, db: database.Database | None
     _serve_web(app, settings)
     cli.install(app)
     return app
+
+
+def _file_store(settings: Settings) -> core_files.Store:
+    """Return where files are kept: a bucket, or a folder of this machine."""
+    if settings.bucket is None:
+        return core_files.FileStore(settings.files, most_bytes=settings.files_most_bytes)
+    from core.buckets import BucketStore  # noqa: PLC0415 - loaded only where files live in a bucket
+
+    return BucketStore(settings.bucket, settings.files / ".partial")
 
 
 def start_jobs(app: Flask) -> Callable[[], None]:

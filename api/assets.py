@@ -32,6 +32,9 @@ from core import clock
 from core.shapes import Paged, page_of
 from core.unit import Unit
 from people.permissions import is_customer_only
+from work.actions import add_reading
+from work.queries import readings
+from work.schemas import NewReading, ReadingView
 
 blp = Blueprint(
     "assets",
@@ -164,6 +167,29 @@ class History(MethodView):
                     RepairView().dump(line) | {"cost_micro": None} for line in page["items"]
                 ]
             return page
+
+
+@blp.route("/assets/<uuid:asset_id>/readings")
+class Readings(MethodView):
+    """What a machine's meters showed."""
+
+    @blp.arguments(Paged, location="query")
+    @blp.response(200, page_of(ReadingView))
+    def get(self, data: dict[str, Any], asset_id: UUID) -> dict[str, Any]:
+        """List a machine's readings, newest first."""
+        with reads() as unit:
+            return page_view(readings(unit, asset_id, **data))
+
+    @blp.arguments(NewReading)
+    @blp.response(201, ReadingView)
+    def post(self, data: dict[str, Any], asset_id: UUID) -> Response:
+        """Note what a meter shows."""
+        return performs(
+            lambda unit: add_reading(unit, asset_id, **data),
+            ReadingView,
+            name="reading.add",
+            status=201,
+        )
 
 
 @blp.route("/assets/<uuid:asset_id>/reliability")

@@ -10,9 +10,10 @@ from api.doors import Blueprint, performs, reads
 from core.languages import say
 from core.shapes import Paged, page_of
 from core.unit import Unit
+from sync.retries import retry
 from work import actions, queries
 from work.models import Attention
-from work.schemas import AttentionView, Settlement
+from work.schemas import AttentionView, Retry, Settlement
 
 
 def _in_words(unit: Unit, row: Attention) -> dict[str, Any]:
@@ -54,5 +55,21 @@ class Settling(MethodView):
             lambda unit: actions.settle_attention(unit, attention_id, **data),
             AttentionView,
             name="attention.settle",
+            present=_in_words,
+        )
+
+
+@blp.route("/<uuid:attention_id>/retry")
+class Retrying(MethodView):
+    """A second chance."""
+
+    @blp.arguments(Retry)
+    @blp.response(200, AttentionView)
+    def post(self, data: dict[str, Any], attention_id: UUID) -> Response:
+        """Apply what a phone said and we did not take, as it was said or corrected."""
+        return performs(
+            lambda unit: retry(unit, attention_id, **data),
+            AttentionView,
+            name="attention.retry",
             present=_in_words,
         )

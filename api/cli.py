@@ -1,4 +1,4 @@
-"""The command line: `flask db upgrade`, `flask seed`, `flask import`, `flask audit verify`, `flask jobs …`."""
+"""The command line: `flask db upgrade`, `flask seed`, `flask import`, `flask audit verify`, `flask jobs …`, `flask sync …`."""
 
 from pathlib import Path
 from uuid import UUID
@@ -19,10 +19,12 @@ from core.tenancy import announce
 from core.unit import perform
 from people.actions import open_account
 from people.models import Organisation, Role
+from sync import epochs, mending, oracle
 
 db_commands = AppGroup("db", help="The database.")
 audit_commands = AppGroup("audit", help="The audit trail.")
 jobs_commands = AppGroup("jobs", help="The queue.")
+sync_commands = AppGroup("sync", help="What phones hold.")
 
 
 @db_commands.command("upgrade")
@@ -124,6 +126,43 @@ def verify() -> None:
         raise click.exceptions.Exit(1)
 
 
+@sync_commands.command("audit")
+@click.option(
+    "--repair", is_flag=True, help="Mend what differs; phones converge by their next pull."
+)
+@click.option("--organisation", help="The name of one company; otherwise all of them.")
+def sync_audit(repair: bool, organisation: str | None) -> None:
+    """Recompute every scope from the rows and name what phones hold otherwise."""
+    query = sa.select(Organisation.id, Organisation.name).order_by(Organisation.name)
+    if organisation is not None:
+        query = query.where(Organisation.name == organisation)
+    with bound().reading() as session:
+        organisations = session.execute(query).all()
+    if organisation is not None and not organisations:
+        raise click.ClickException(f"There is no company named {organisation}.")
+    bad = False
+    for org_id, name in organisations:
+        actor = Actor.system(org_id, "command line")
+        found = mending.mend(actor) if repair else oracle.differences(actor)
+        became = "mended" if repair else "found"
+        click.echo(f"{name}: {f'{len(found)} differences {became}' if found else 'whole'}")
+        for difference in found[:50]:
+            click.echo(f"  {difference}")
+        bad = bad or bool(found and not repair)
+    if bad:
+        raise click.exceptions.Exit(1)
+
+
+@sync_commands.command("new-epoch")
+@click.confirmation_option(
+    prompt="Every phone will fetch everything again and send again what it holds. Go on?"
+)
+def new_epoch() -> None:
+    """Say that this database was restored from a backup: phones start over and keep their unsent work."""
+    epochs.begin()
+    click.echo("Phones start over at their next pull. Restart the web processes now.")
+
+
 @jobs_commands.command("failed")
 def failed() -> None:
     """List the jobs that were given up."""
@@ -155,5 +194,6 @@ def drain() -> None:
 
 def install(app: Flask) -> None:
     """Add the commands."""
-    for command in (db_commands, audit_commands, jobs_commands, seed, import_, account):
+    groups = (db_commands, audit_commands, jobs_commands, sync_commands)
+    for command in (*groups, seed, import_, account):
         app.cli.add_command(command)

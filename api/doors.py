@@ -69,7 +69,7 @@ def _enter() -> None:
 def _check_body() -> None:
     """Refuse a body that is not JSON where only JSON is understood, before anything reads it."""
     if request.method in ("GET", "HEAD", "OPTIONS", "DELETE") or request.path.startswith(
-        "/v1/files/"
+        ("/v1/files/", "/v1/sync/files")
     ):
         return
     if not (request.content_length or "chunked" in request.headers.get("Transfer-Encoding", "")):
@@ -92,6 +92,19 @@ def _check_body() -> None:
         raise Invalid("The body must be a JSON object.", fields={"body": ["Not an object."]})
 
 
+def token_sent() -> str:
+    """Return the access token that came with the request, in its header or in a cookie.
+
+    Raises Unauthenticated without one.
+    """
+    header = request.headers.get("Authorization", "")
+    token = header[7:].strip() if header[:7].lower() == "bearer " else ""
+    token = token or request.cookies.get("fw_access", "")
+    if not token or len(token) > 200:
+        raise Unauthenticated("Please sign in.")
+    return token
+
+
 def current_actor(*, any_device: bool = False) -> Actor:
     """Return who asks; `any_device` lets a suspended or revoked one say what it still has to say.
 
@@ -99,13 +112,8 @@ def current_actor(*, any_device: bool = False) -> Actor:
     comes without the matching header: another site may have sent it.
     """
     if "actor" not in g:
-        header = request.headers.get("Authorization", "")
-        token = header[7:].strip() if header[:7].lower() == "bearer " else ""
-        by_cookie = not token and "fw_access" in request.cookies
-        if by_cookie:
-            token = request.cookies["fw_access"]
-        if not token or len(token) > 200:
-            raise Unauthenticated("Please sign in.")
+        token = token_sent()
+        by_cookie = token == request.cookies.get("fw_access")
         if by_cookie and request.method not in SAFE_METHODS:
             check_csrf()
         actor, g.family = actor_for(token)

@@ -13,6 +13,7 @@ from core import errors
 from core.languages import best, say
 from core.shapes import Shape, anything, text
 from people.signin import BadCredentials, SessionEnded
+from sync.versions import UpgradeRequired
 
 log = structlog.get_logger("api")
 
@@ -30,14 +31,17 @@ STATUS: dict[type[errors.DomainError], int] = {
     SessionEnded: 401,
     BadCredentials: 401,
     errors.Unauthenticated: 401,
+    errors.Gone: 410,
     errors.NotFound: 404,
     errors.Forbidden: 403,
     errors.StaleVersion: 412,
     errors.Conflict: 409,
     errors.Invalid: 422,
     errors.TooLarge: 413,
+    errors.StorageFull: 507,
     errors.TooMany: 429,
     errors.Busy: 503,
+    UpgradeRequired: 426,
 }
 
 # What werkzeug raises, in our words.
@@ -47,11 +51,13 @@ HTTP = {
     405: ("method_not_allowed", "This address does not take this method."),
     406: ("not_acceptable", "We cannot answer in this form."),
     408: ("timeout", "The request took too long to arrive."),
+    412: ("version", "This version of the protocol is not spoken here."),
     413: ("too_large", "The request is larger than allowed."),
     414: ("too_large", "The address is longer than allowed."),
     415: ("unsupported_media_type", "The body must be JSON, sent as application/json."),
     416: ("range", "The part of the file that was asked for is not there."),
     422: ("invalid", "Some fields are missing or make no sense."),
+    460: ("checksum_mismatch", "The piece was damaged on its way. Send it again."),
     429: ("too_many_requests", "Too many requests. Please wait a moment."),
     431: ("too_large", "The headers are larger than allowed."),
 }

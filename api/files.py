@@ -1,6 +1,7 @@
 """Files by content at the REST door."""
 
 import hashlib
+import itertools
 import re
 
 from flask import Response, request
@@ -84,12 +85,20 @@ class OneFile(MethodView):
         _check_name(sha256)
         with reads() as unit:
             may_see_file(unit, sha256)
-            try:
-                content = files.bound().read(unit.org_id, sha256)
-            except FileNotFoundError:
-                raise NotFound("No such file.") from None
+            org_id = unit.org_id
+        try:
+            size = files.bound().size(org_id, sha256)
+            pieces = files.bound().pieces(org_id, sha256)
+        except FileNotFoundError:
+            raise NotFound("No such file.") from None
+        first = next(pieces, b"")
         headers = {
             "Cache-Control": "private, max-age=31536000, immutable",
             "Content-Security-Policy": "sandbox; default-src 'none'",
         }
-        return Response(content, mimetype=_kind(content), headers=headers)
+        response = Response(
+            itertools.chain((first,), pieces), mimetype=_kind(first), headers=headers
+        )
+        if size is not None:
+            response.content_length = size
+        return response

@@ -1,29 +1,38 @@
-"""The offline door's address: push, pull, both at once, repair."""
+"""The offline door's address: push, pull, both at once, repair, and what devices say of themselves."""
 
 from typing import Any
 
 import marshmallow as ma
 import orjson
-from flask import Response
+from flask import Response, current_app
+from flask.blueprints import BlueprintSetupState
 from flask.views import MethodView
 
-from api.doors import Blueprint, answer, current_actor
+from api.doors import Blueprint, answer, current_actor, settings, token_sent
+from api.herd import Gate
 from core.actor import Actor
 from core.errors import Invalid
 from core.shapes import Shape
 from people.permissions import require
-from sync import pull, push
+from people.signin import actor_for, check_device
+from people.wiping import acknowledge_wipe
+from sync import contacts, divergence, hints, pull, push
 from sync.schemas import (
+    DeviceOnly,
+    DivergenceIn,
     PullIn,
     PullOut,
     PushIn,
+    PushKeyOut,
     PushOut,
     RepairIn,
     RepairOut,
+    SubscriptionIn,
     SyncIn,
     SyncOut,
     messages_of,
 )
+from sync.streams import Watch, events, watcher
 
 blp = Blueprint(
     "sync",
@@ -33,9 +42,25 @@ blp = Blueprint(
 )
 
 
+def _set_up_gates(state: BlueprintSetupState) -> None:
+    # Pulls are kept apart, so that a morning's pushes do not stand in the way of those who only look.
+    at_once = state.app.extensions["fieldwright"].sync_at_once
+    state.app.extensions["fieldwright.gates"] = {"push": Gate(at_once), "pull": Gate(at_once)}
+
+
+blp.record(_set_up_gates)
+
+
+def _gate(name: str) -> Gate:
+    gate: Gate = current_app.extensions["fieldwright.gates"][name]
+    return gate
+
+
 def _push(data: dict[str, Any]) -> dict[str, Any]:
     # A device that was cut off may still say what it has to say; it is kept for a person.
-    return push.push(current_actor(any_device=True), **data)
+    actor = current_actor(any_device=True)
+    with _gate("push").passing():
+        return push.push(actor, **data)
 
 
 def _reader() -> Actor:
@@ -45,8 +70,18 @@ def _reader() -> Actor:
     return actor
 
 
+def _behind(token: str) -> Actor:
+    actor, _ = actor_for(token)
+    check_device(actor)
+    return actor
+
+
 def _pull(data: dict[str, Any]) -> bytes | None:
-    return pull.pull(_reader(), **data)
+    actor = _reader()
+    with _gate("pull").passing():
+        page = pull.pull(actor, **data)
+    contacts.note_pull(actor, data["device_id"])
+    return page
 
 
 def _json(body: bytes | None) -> Response:
@@ -114,4 +149,95 @@ class Repair(MethodView):
     @blp.response(200, RepairOut)
     def post(self, data: dict[str, Any]) -> Response:
         """Find where a scope differs by 256 sums, then fetch only what differs."""
-        return _json(pull.repair(_reader(), **data))
+        actor = _reader()
+        with _gate("pull").passing():
+            return _json(divergence.repair(actor, **data))
+
+
+@blp.route("/stream")
+class Stream(MethodView):
+    """What a phone that is awake hears."""
+
+    @blp.response(200, content_type="text/event-stream")
+    def get(self) -> Response:
+        """Listen: one event each time scopes of this device have moved; pull then."""
+        actor = _reader()
+        if actor.device_id is None:
+            raise Invalid(
+                "Sign in with a device first.", fields={"device_id": ["No device signed in."]}
+            )
+        watch = Watch(actor.org_id, actor.device_id, pull.scopes_of(actor))
+        watcher.open(watch, most=settings().streams)
+        token = token_sent()
+        return Response(
+            events(watch, lambda: frozenset(pull.scopes_of(_behind(token)))),
+            mimetype="text/event-stream",
+            # A proxy that gathers an answer before it passes it on would keep the phone waiting.
+            headers={"X-Accel-Buffering": "no", "Cache-Control": "no-store"},
+        )
+
+
+@blp.route("/push-key")
+class PushKey(MethodView):
+    """Waking a phone that sleeps."""
+
+    @blp.response(200, PushKeyOut)
+    def get(self) -> Response:
+        """Give the key with which a browser subscribes to hints."""
+        return answer({"public_key": hints.public_key(_reader())})
+
+
+@blp.route("/push-subscription")
+class Subscription(MethodView):
+    """Where a phone lets itself be woken."""
+
+    @blp.arguments(SubscriptionIn)
+    @blp.response(204)
+    def put(self, data: dict[str, Any]) -> Response:
+        """Wake this device there when there is something to pull; the hint says nothing of what."""
+        hints.subscribe(_reader(), **data)
+        return Response(status=204)
+
+    @blp.response(204)
+    def delete(self) -> Response:
+        """Wake this device no more."""
+        hints.unsubscribe(_reader())
+        return Response(status=204)
+
+
+@blp.route("/divergence")
+class Diverged(MethodView):
+    """A phone that differed."""
+
+    @blp.arguments(DivergenceIn)
+    @blp.response(204)
+    def post(self, data: dict[str, Any]) -> Response:
+        """Tell that a scope of the replica was not what it should have been, and whether it is again."""
+        divergence.note(_reader(), **data)
+        return Response(status=204)
+
+
+@blp.route("/restart")
+class Restart(MethodView):
+    """A phone that wants everything anew."""
+
+    @blp.arguments(DeviceOnly)
+    @blp.response(200, DeviceOnly)
+    def post(self, data: dict[str, Any]) -> Response:
+        """Ask to fetch everything from the beginning, which a device may once a day."""
+        divergence.allow_restart(_reader(), data["device_id"])
+        return answer(DeviceOnly().dump(data))
+
+
+@blp.route("/wiped")
+class Wiped(MethodView):
+    """A phone that was cut off."""
+
+    # Its token may have run out, and nobody gives it another one.
+    @blp.public
+    @blp.arguments(DeviceOnly)
+    @blp.response(204)
+    def post(self, data: dict[str, Any]) -> Response:
+        """Tell that a device that was cut off has erased itself; its access token may have run out."""
+        acknowledge_wipe(token_sent(), data["device_id"])
+        return Response(status=204)

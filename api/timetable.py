@@ -15,12 +15,21 @@ from core.actor import Actor
 from core.database import Database
 from core.unit import unit_of_work
 from people.models import Organisation
+from sync import jobs as sync_jobs
 from work.jobs import watch_promises
 
 log = structlog.get_logger("timetable")
 
 LOOK_S = 20.0
-RECURRING: dict[Callable[..., None], timedelta] = {watch_promises: timedelta(minutes=5)}
+RECURRING: dict[Callable[..., None], timedelta] = {
+    watch_promises: timedelta(minutes=5),
+    sync_jobs.look_for_hints: timedelta(minutes=1),
+    sync_jobs.turn_the_day: timedelta(minutes=15),
+    sync_jobs.forget_removals: timedelta(days=1),
+    sync_jobs.scrub: timedelta(days=1),
+    sync_jobs.forget_uploads: timedelta(hours=1),
+    sync_jobs.collect_files: timedelta(days=1),
+}
 
 
 def slot_of(now: datetime, every: timedelta) -> datetime:

@@ -23,12 +23,15 @@ from work.schemas import (
     CompleteVisit,
     Decline,
     EditVisit,
+    HoldVisit,
     LinkView,
     NewPhoto,
+    NewTime,
     PhotoView,
     Reason,
     SealSignOff,
     SignOffView,
+    TimeEntryView,
     VisitFilter,
     VisitView,
 )
@@ -93,6 +96,16 @@ class Acceptance(MethodView):
         return _does(actions.accept_visit, visit_id)
 
 
+@blp.route("/<uuid:visit_id>/claim")
+class Claim(MethodView):
+    """A hand raised."""
+
+    @blp.response(200, VisitView)
+    def put(self, visit_id: UUID) -> Response:
+        """Take a visit that nobody has been given."""
+        return _does(actions.claim_visit, visit_id)
+
+
 @blp.route("/<uuid:visit_id>/refusal")
 class Refusal(MethodView):
     """A no."""
@@ -133,6 +146,39 @@ class Start(MethodView):
     def put(self, visit_id: UUID) -> Response:
         """Begin, or go on after a pause."""
         return _does(actions.start_work, visit_id)
+
+
+@blp.route("/<uuid:visit_id>/hold")
+class Hold(MethodView):
+    """A standstill."""
+
+    @blp.arguments(HoldVisit)
+    @blp.response(200, VisitView)
+    def put(self, data: dict[str, Any], visit_id: UUID) -> Response:
+        """Let the work stand still, and say why."""
+        return _does(actions.hold_visit, visit_id, data)
+
+
+@blp.route("/<uuid:visit_id>/times")
+class Times(MethodView):
+    """How long what took."""
+
+    @blp.response(200, page_of(TimeEntryView))
+    def get(self, visit_id: UUID) -> dict[str, Any]:
+        """List how the time on the visit was spent."""
+        with reads() as unit:
+            return {"items": queries.times_of(unit, visit_id), "next": None}
+
+    @blp.arguments(NewTime)
+    @blp.response(201, TimeEntryView)
+    def post(self, data: dict[str, Any], visit_id: UUID) -> Response:
+        """Note how long an engineer did what."""
+        return performs(
+            lambda unit: actions.add_time(unit, visit_id, **data),
+            TimeEntryView,
+            name="time.add",
+            status=201,
+        )
 
 
 @blp.route("/<uuid:visit_id>/pause")

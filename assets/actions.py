@@ -193,6 +193,7 @@ def record_repair(
 
 def _refresh_recent(asset: Asset, repair: Repair) -> None:
     line = {
+        "id": str(repair.id),
         "order_no": repair.order_no,
         "day": str(repair.day),
         "title": repair.title,

@@ -136,7 +136,7 @@ class FailureCode(Synced, Base):
     __table_args__ = (sa.UniqueConstraint("org_id", "level", "code"),)
 
 
-class Repair(Identified, Base):
+class Repair(Synced, Base):
     """One line of a machine's history: what an order did to it, and what that cost."""
 
     __tablename__ = "repair"

@@ -79,6 +79,29 @@ class RepairPart(Shape):
     qty = number()
 
 
+class RepairDoc(Shape):
+    """One of the newest lines of a machine's history, as the phone holds it."""
+
+    id = ident()
+    version = number()
+    asset_id = ident()
+    order_no = text()
+    day = date_()
+    finished_at = moment()
+    kind = text()
+    title = text()
+    symptom = text(none=True)
+    failure_mode = text(none=True)
+    cause = text(none=True)
+    remedy = text(none=True)
+    component = text(none=True)
+    parts = listed(RepairPart)
+    cost_micro = number(none=True)
+    technician = text(none=True)
+    visits = number()
+    fixed = flag()
+
+
 class RecentRepair(Shape):
     """A repair in short, as the phone holds it."""
 

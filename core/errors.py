@@ -26,6 +26,12 @@ class NotFound(DomainError):
     code = "not_found"
 
 
+class Gone(NotFound):
+    """It was here and is not any more; it does not come back under this id."""
+
+    code = "gone"
+
+
 class Forbidden(DomainError):
     """The actor is known and may not."""
 
@@ -61,6 +67,12 @@ class TooLarge(DomainError):
     """More than the stated limit."""
 
     code = "too_large"
+
+
+class StorageFull(DomainError):
+    """There is no room for what was sent; it is to be kept where it is and sent again later."""
+
+    code = "storage_full"
 
 
 class TooMany(DomainError):

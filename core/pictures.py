@@ -2,6 +2,7 @@
 
 import io
 import warnings
+from typing import BinaryIO
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
@@ -13,12 +14,13 @@ LONGEST_SIDE = 2000
 Image.MAX_IMAGE_PIXELS = MOST_PIXELS
 
 
-def _open(content: bytes) -> Image.Image:
+def _open(content: bytes | BinaryIO) -> Image.Image:
+    source = io.BytesIO(content) if isinstance(content, bytes) else content
     try:
         with warnings.catch_warnings():
             # A small file can unfold into gigabytes; the library only warns.
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            picture = Image.open(io.BytesIO(content), formats=["JPEG", "PNG", "WEBP"])
+            picture = Image.open(source, formats=["JPEG", "PNG", "WEBP"])
             if picture.width * picture.height > MOST_PIXELS:
                 raise Invalid("The picture is too large.")
             return picture
@@ -35,8 +37,8 @@ def _open(content: bytes) -> Image.Image:
         ) from error
 
 
-def clean_picture(content: bytes) -> None:
-    """Check that the bytes are a picture of a sane size.
+def clean_picture(content: bytes | BinaryIO) -> None:
+    """Check that the bytes, or an open file of them, are a picture of a sane size.
 
     Raises Invalid.
     """

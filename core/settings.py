@@ -13,6 +13,18 @@ class SettingsError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Bucket:
+    """Where a bucket is and how to get in; without a key, what the machine itself is allowed counts."""
+
+    name: str
+    prefix: str = ""
+    endpoint: str | None = None
+    key: str | None = None
+    secret: str | None = None
+    region: str = "us-east-1"
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything that differs from one installation to the next."""
 
@@ -20,7 +32,10 @@ class Settings:
     redis_url: str | None
     secret_key: bytes
     public_url: str
+    # The folder of files, or of what is on its way where `bucket` says that they live in one.
     files: Path
+    bucket: Bucket | None
+    files_most_bytes: int | None
     fonts: Path
     web: Path
     tiles_url: str | None
@@ -30,6 +45,10 @@ class Settings:
     limits: bool
     # How many proxies of ours stand in front; their word on the client's address is believed.
     proxies: int
+    # How many pushes, and how many pulls, one process works at once; the rest is told when to come again.
+    sync_at_once: int
+    # How many phones one process tells of changes as they happen; each holds a thread.
+    streams: int
 
     @property
     def secure_cookies(self) -> bool:
@@ -60,6 +79,7 @@ def from_environment(
             raise SettingsError(f"{name} is {value!r}; it must be one of {', '.join(choices)}.")
         return value
 
+    bucket = _bucket(env) if env.get("FIELDWRIGHT_FILES", "").startswith("s3://") else None
     production = (
         one_of("FIELDWRIGHT_ENV", "development", "development", "production") == "production"
     )
@@ -68,7 +88,9 @@ def from_environment(
         redis_url=_redis_url(env.get("FIELDWRIGHT_REDIS_URL", "")),
         secret_key=_secret_key(env.get("FIELDWRIGHT_SECRET_KEY", ""), var, production=production),
         public_url=_public_url(env.get("FIELDWRIGHT_PUBLIC_URL", "http://127.0.0.1:8000")),
-        files=Path(env.get("FIELDWRIGHT_FILES", var / "files")),
+        files=var / "files" if bucket else Path(env.get("FIELDWRIGHT_FILES", var / "files")),
+        bucket=bucket,
+        files_most_bytes=whole("FIELDWRIGHT_FILES_MOST_BYTES", 0, 2**60) or None,
         fonts=Path(env.get("FIELDWRIGHT_FONTS", root / "build" / "fonts")),
         web=Path(env.get("FIELDWRIGHT_WEB", root / "web" / "dist")),
         tiles_url=env.get("FIELDWRIGHT_TILES_URL") or None,
@@ -77,6 +99,8 @@ def from_environment(
         run_jobs=one_of("FIELDWRIGHT_RUN_JOBS", "yes", "yes", "no") == "yes",
         limits=one_of("FIELDWRIGHT_LIMITS", "on", "on", "off") == "on",
         proxies=whole("FIELDWRIGHT_PROXIES", 0, 5),
+        sync_at_once=whole("FIELDWRIGHT_SYNC_AT_ONCE", 8, 1000) or 1,
+        streams=whole("FIELDWRIGHT_STREAMS", 8, 10_000),
     )
 
 
@@ -92,6 +116,26 @@ def _database_url(given: str, var: Path) -> str:
             f"FIELDWRIGHT_DATABASE_URL begins with {scheme!r}; Fieldwright runs on sqlite:///… or postgresql://…."
         )
     return given
+
+
+def _bucket(env: Mapping[str, str]) -> Bucket:
+    address = env["FIELDWRIGHT_FILES"]
+    name, _, prefix = address.removeprefix("s3://").partition("/")
+    endpoint = env.get("FIELDWRIGHT_S3_ENDPOINT") or None
+    if not name:
+        raise SettingsError(
+            f"FIELDWRIGHT_FILES is {address!r}; a bucket is written s3://bucket or s3://bucket/prefix."
+        )
+    if endpoint and urlsplit(endpoint).scheme not in ("http", "https"):
+        raise SettingsError("FIELDWRIGHT_S3_ENDPOINT must begin with http:// or https://.")
+    return Bucket(
+        name=name,
+        prefix=prefix.strip("/"),
+        endpoint=endpoint,
+        key=env.get("FIELDWRIGHT_S3_KEY") or None,
+        secret=env.get("FIELDWRIGHT_S3_SECRET") or None,
+        region=env.get("FIELDWRIGHT_S3_REGION") or "us-east-1",
+    )
 
 
 def _redis_url(given: str) -> str | None:

@@ -14,6 +14,8 @@ import core.receipts  # noqa: F401 - its tables
 import dispatch.models  # noqa: F401 - its tables
 import parts.models  # noqa: F401 - its tables
 import people.models  # noqa: F401 - its tables
+import sync.models  # its tables
+import sync.uploads  # noqa: F401 - its tables
 import work.models
 import work.promises  # noqa: F401 - its tables
 from core.database import UTCDateTime

@@ -84,4 +84,6 @@ def set_device_state(unit: Unit, device_id: UUID, state: DeviceState) -> Device:
     if device is None:
         raise NotFound("No such device.")
     device.state = state
+    if state is not DeviceState.REVOKED:
+        device.wiped_at = None
     return device

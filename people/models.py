@@ -106,6 +106,11 @@ class Device(Identified, Base):
     clock_flagged: Mapped[bool] = mapped_column(default=False)
     last_seq: Mapped[int] = mapped_column(default=0)
     confirmed_seq: Mapped[int] = mapped_column(default=0)
+    # Noted now and then, so that a pull with nothing new costs no write.
+    last_pull_at: Mapped[datetime | None]
+    wiped_at: Mapped[datetime | None]
+    diverged_at: Mapped[datetime | None]
+    restarted_at: Mapped[datetime | None]
 
 
 class Token(Identified, Base):

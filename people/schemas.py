@@ -70,7 +70,7 @@ class DeviceIn(Shape):
     name = text(required=True, most=100)
     platform = text(required=True, most=100)
     app_version = text(required=True, most=40)
-    schema = number(required=True, least=1, most=1000)
+    schema = number(required=True, least=0, most=1000)
 
 
 class SignIn(Shape):
@@ -109,7 +109,17 @@ class DeviceView(Shape):
     app_version = text()
     schema = number()
     state = text(one_of=[state.value for state in DeviceState])
+    registered_at = moment()
     last_contact_at = moment()
+    last_pull_at = moment(none=True)
     unsent = number()
     clock_offset_ms = number()
     clock_flagged = flag()
+    diverged_at = moment(none=True)
+    wiped_at = moment(none=True)
+
+
+class DeviceStateIn(Shape):
+    """What a device may do from now on."""
+
+    state = text(required=True, one_of=[state.value for state in DeviceState])

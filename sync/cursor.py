@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID
 
 import orjson
@@ -61,9 +62,19 @@ def read(text: str, *, org_id: UUID, account_id: UUID) -> Cursor:
         if not hmac.compare_digest(signature, _sign(body)):
             raise ValueError("not ours")
         org, epoch, account, schema, seen = orjson.loads(body)
-        cursor = Cursor(UUID(org), UUID(epoch), UUID(account), schema, seen)
-    except (ValueError, TypeError) as error:
+        cursor = Cursor(UUID(org), UUID(epoch), UUID(account), int(schema), _places(seen))
+    except (ValueError, TypeError, AttributeError) as error:
         raise StartOver("This cursor is not valid here. Start over without one.") from error
     if cursor.org_id != org_id or cursor.account_id != account_id:
         raise StartOver("This cursor is not valid here. Start over without one.")
     return cursor
+
+
+def _places(seen: Any) -> dict[str, list[int]]:
+    """Return how far each scope was seen; a cursor of another format has something else here."""
+    places: dict[str, list[int]] = {}
+    for scope, (last, since) in seen.items():
+        if not isinstance(last, int) or not isinstance(since, int):
+            raise TypeError("not a place")
+        places[scope] = [last, since]
+    return places

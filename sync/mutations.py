@@ -6,10 +6,15 @@ A fact is what happened on site: never refused. An intent is a wish, and may be.
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
+import marshmallow as ma
+
+from core.errors import Invalid
 from core.shapes import Shape, ident, number, text
 from parts.actions import receive_slip
 from parts.schemas import ReceiveSlip
+from sync.schemas import messages_of
 from work import actions as work
 from work.models import Visit, WorkOrder
 from work.schemas import (
@@ -18,10 +23,15 @@ from work.schemas import (
     CompleteVisit,
     Decline,
     EditOrder,
+    HoldVisit,
     NewComment,
     NewPhoto,
+    NewReading,
+    NewTime,
+    OpenOrder,
     Reason,
     SealSignOff,
+    Settlement,
 )
 
 
@@ -58,18 +68,29 @@ class UsePart(Shape):
 
 MUTATIONS: dict[str, Mutation] = {
     "visit.accept": Mutation("visit_id", "visit", Nothing, work.accept_visit, fact=False),
+    "visit.claim": Mutation("visit_id", "visit", Nothing, work.claim_visit, fact=False),
     "visit.decline": Mutation("visit_id", "visit", Decline, work.decline_visit, fact=False),
     "visit.travel": Mutation("visit_id", "visit", Nothing, work.start_travel),
     "visit.arrive": Mutation("visit_id", "visit", Arrive, work.arrive),
     "visit.start": Mutation("visit_id", "visit", Nothing, work.start_work),
+    "visit.hold": Mutation("visit_id", "visit", HoldVisit, work.hold_visit),
+    # What schema 1 says instead.
     "visit.pause": Mutation("visit_id", "visit", Reason, work.pause_visit),
     "visit.answer": Mutation("visit_id", "visit", Answer, work.answer_step),
     "visit.complete": Mutation("visit_id", "visit", CompleteVisit, work.complete_visit),
     "part.consume": Mutation("visit_id", "visit", UsePart, work.use_part, makes_id=True),
     "comment.add": Mutation("order_id", "work_order", NewComment, work.add_comment, makes_id=True),
+    "reading.add": Mutation("asset_id", "asset", NewReading, work.add_reading, makes_id=True),
+    "time.add": Mutation("visit_id", "visit", NewTime, work.add_time, makes_id=True),
     "photo.attach": Mutation("visit_id", "visit", NewPhoto, work.attach_photo, makes_id=True),
     "signoff.seal": Mutation("visit_id", "visit", SealSignOff, work.seal_signoff, makes_id=True),
     "slip.receive": Mutation("slip_id", "issue_slip", ReceiveSlip, receive_slip),
+    "attention.settle": Mutation(
+        "attention_id", "attention", Settlement, work.settle_attention, fact=False
+    ),
+    "order.open": Mutation(
+        "order_id", "work_order", OpenOrder, work.open_order_on_site, fact=False
+    ),
     "order.edit": Mutation(
         "order_id",
         "work_order",
@@ -86,5 +107,30 @@ MUTATIONS: dict[str, Mutation] = {
         },
     ),
 }
+
+
+def arguments(
+    mutation: Mutation, said: dict[str, Any], own_id: UUID
+) -> tuple[UUID, dict[str, Any]]:
+    """Return the subject's id and the checked arguments; `own_id` serves where a new row was given none.
+
+    Raises Invalid with what is wrong where.
+    """
+    args = dict(said)
+    try:
+        subject = UUID(str(args.pop(mutation.subject)))
+    except (KeyError, ValueError) as error:
+        raise Invalid(
+            "Some fields are missing or make no sense.",
+            fields={mutation.subject: ["Not a valid UUID."]},
+        ) from error
+    if mutation.makes_id and args.get("id") is None:
+        args["id"] = str(own_id)
+    try:
+        return subject, mutation.shape(unknown=ma.EXCLUDE).load(args)
+    except ma.ValidationError as error:
+        fields = {str(key): [str(value)] for key, value in messages_of(error).items()}
+        raise Invalid("Some fields are missing or make no sense.", fields=fields) from error
+
 
 MODELS = {"visit": Visit, "work_order": WorkOrder}

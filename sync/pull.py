@@ -1,6 +1,6 @@
 """Pull: from a cursor to the server's state, by copying stored bytes in the order of commits."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -11,24 +11,31 @@ import sqlalchemy as sa
 from core import clock, feed
 from core.actor import Actor
 from core.database import bound
-from core.errors import Forbidden, Invalid
+from core.errors import Busy, Forbidden, Invalid
 from core.tenancy import announce
+from people.models import Device
 from people.permissions import require
 from sync import cursor as cursors
-from sync.scopes import CATALOGUE, technician_scope
+from sync import horizon
+from sync.scopes import CATALOGUE, POOL, technician_scope
+from sync.versions import SCHEMA, check_schema, lowered
 
-SCHEMA = 1
-OLDEST_SCHEMA = 1
 DEFAULT_BYTES = 4 * 1024 * 1024
 MOST_SCOPES = 16
+# How many documents are fetched before it is known how large they are.
+FIRST_ROWS = 64
+MOST_ROWS = 1000
 
 _entries, _documents, _scopes = feed.entries, feed.documents, feed.scopes
 
 
-def scopes_of(actor: Actor) -> list[str]:
+def scopes_of(actor: Actor, schema: int = SCHEMA) -> list[str]:
     """Return the scopes of the actor's device, what is referred to first."""
     require(actor, "sync")
-    return [CATALOGUE, *technician_scope(actor.technician_id)][:MOST_SCOPES]
+    own = technician_scope(actor.technician_id)
+    # Apps of schema 1 have no page on which somebody could take a visit.
+    pool = [POOL] if own and schema >= 2 else []
+    return [CATALOGUE, *pool, *own][:MOST_SCOPES]
 
 
 def check_device(actor: Actor, device_id: UUID) -> None:
@@ -53,6 +60,13 @@ class _Scope:
     checksum: int
     purged: int
 
+    def forgot(self, seen: dict[str, list[int]]) -> bool:
+        """Tell whether a removal was forgotten that a phone at this cursor would have to hear of.
+
+        A first download has no use for removals from before it began.
+        """
+        return max(seen.get(self.name, [self.purged])) < self.purged
+
 
 def pull(
     actor: Actor,
@@ -65,10 +79,13 @@ def pull(
 ) -> bytes | None:
     """Return the next page as JSON bytes, or None when there is nothing new.
 
-    Raises StartOver for a cursor that is not this account's.
+    Raises StartOver for a cursor that is not this account's, UpgradeRequired for an app that is too
+    old, and Busy when the database that answers lags behind what the phone has seen.
     """
     check_device(actor, device_id)
-    wanted = scopes_of(actor)
+    check_schema(schema)
+    wanted = scopes_of(actor, schema)
+    horizon.keep_up(actor.org_id)
     with bound().reading() as session:
         connection = session.connection()
         announce(connection, actor.org_id)
@@ -81,8 +98,11 @@ def pull(
             if at.epoch != epoch:
                 return _reset()
         scopes = _load_scopes(connection, actor.org_id, wanted)
-        if any(at.seen.get(s.name, [s.purged])[0] < s.purged for s in scopes):
+        if any(s.forgot(at.seen) for s in scopes):
             return _reset()
+        if any(s.counter < at.seen.get(s.name, [0])[0] for s in scopes):
+            return _behind(actor.org_id, at)
+        _speak(at, schema)
         lost = sorted(set(at.seen) - set(wanted))
         moved = [scope for scope in scopes if at.seen.get(scope.name, [-1])[0] != scope.counter]
         if cursor is not None and not lost and not moved:
@@ -101,6 +121,30 @@ def _reset() -> bytes:
         {"reset": True, "changes": [], "complete": False, "server_time": clock.now()},
         option=orjson.OPT_UTC_Z,
     )
+
+
+def _behind(org_id: UUID, at: cursors.Cursor) -> bytes:
+    """Answer a phone that has seen more than this snapshot holds.
+
+    A copy that lags behind is to be asked again, and Busy is raised; where also the original knows
+    less, a backup was restored.
+    """
+    with bound().writing() as session:
+        connection = session.connection()
+        announce(connection, org_id)
+        scopes = _load_scopes(connection, org_id, list(at.seen))
+    if any(s.counter < at.seen[s.name][0] for s in scopes):
+        return _reset()
+    raise Busy("We are busy just now. Please try again in a moment.", retry_after=1)
+
+
+def _speak(at: cursors.Cursor, schema: int) -> None:
+    """Let a phone that changed its schema fetch again the scopes whose documents it knows otherwise."""
+    if min(at.schema, SCHEMA) != min(schema, SCHEMA):
+        for name, (seen, since) in at.seen.items():
+            if name != CATALOGUE:
+                at.seen[name] = [0, max(seen, since)]
+    at.schema = schema
 
 
 def _load_scopes(connection: sa.Connection, org_id: UUID, wanted: Sequence[str]) -> list[_Scope]:
@@ -140,8 +184,13 @@ def _collect(
     limit: int,
     max_bytes: int,
 ) -> bool:
-    """Append the next changes and move the cursor; True when everything was sent."""
+    """Append the next changes and move the cursor; True when everything was sent.
+
+    A page holds no more bytes than asked for, but for one document that is larger by itself.
+    """
     size = sum(map(len, changes))
+    rows_at_once = FIRST_ROWS
+    old = at.schema < SCHEMA
     for scope in moved:
         seen, since = at.seen.setdefault(scope.name, [0, scope.counter])
         prefix = b'{"scope":' + orjson.dumps(scope.name) + b","
@@ -149,7 +198,7 @@ def _collect(
             room = limit - len(changes)
             if room <= 0 or (size >= max_bytes and changes):
                 return False
-            most = min(room, 1000)
+            most = min(room, rows_at_once)
             rows = connection.execute(
                 _NEXT, {"scope_no": scope.no, "after": seen, "most": most}
             ).all()
@@ -157,20 +206,27 @@ def _collect(
                 connection, [r.document_no for r in rows if not r.present], scope, wanted, at.org_id
             )
             for row in rows:
-                if size >= max_bytes and changes:
-                    return False
                 if row.present:
-                    changes.append(prefix + row.body[1:])
-                    size += len(row.body)
+                    body = lowered(row.entity, row.body) if old else row.body
+                    change = prefix + body[1:]
                 elif row.seq > since:
                     op = "leave" if row.document_no in held_elsewhere else "remove"
                     said = {"op": op, "scope": scope.name, "entity": row.entity, "id": row.id}
-                    changes.append(orjson.dumps(said))
-                    size += 120
+                    change = orjson.dumps(said)
+                else:
+                    seen = at.seen[scope.name][0] = row.seq
+                    continue
+                if changes and size + len(change) > max_bytes:
+                    return False
+                changes.append(change)
+                size += len(change) + 1
                 seen = at.seen[scope.name][0] = row.seq
             if len(rows) < most:
                 # Numbers are given densely, but a rolled-back page must not hold anybody up.
                 seen = at.seen[scope.name][0] = scope.counter
+            if changes:
+                mean = size // len(changes) + 1
+                rows_at_once = max(FIRST_ROWS, min(MOST_ROWS, (max_bytes - size) // mean + 1))
     return True
 
 
@@ -222,6 +278,7 @@ def repair(
     *,
     device_id: UUID,
     scope: str,
+    schema: int | None = None,
     prefixes: list[str] | None = None,
     rows: list[dict[str, Any]] | None = None,
 ) -> bytes:
@@ -233,6 +290,16 @@ def repair(
         connection = session.connection()
         announce(connection, actor.org_id)
         known = _load_scopes(connection, actor.org_id, [scope])[0]
+        if schema is None:
+            # Apps of schema 1 do not say it here; the device said it when it signed in or pushed.
+            schema = (
+                session.scalar(
+                    sa.select(Device.schema).where(
+                        Device.org_id == actor.org_id, Device.id == device_id
+                    )
+                )
+                or 1
+            )
         query = (
             sa.select(_documents.c.no, _documents.c.entity, _documents.c.id, _entries.c.version)
             .join(_entries, _entries.c.document_no == _documents.c.no)
@@ -246,15 +313,15 @@ def repair(
         here = {(r.entity, r.id): r for r in present if r.id.hex[:2] in chosen}
         there = {(row["entity"], row["id"]): row["version"] for row in rows or []}
         wrong = [r.no for key, r in here.items() if there.get(key) != r.version]
-        bodies: Iterable[bytes] = (
-            connection.execute(
-                sa.select(_documents.c.body).where(_documents.c.no.in_(wrong))
-            ).scalars()
-            if wrong
-            else []
-        )
         prefix = b'{"scope":' + orjson.dumps(scope) + b","
-        changes = [prefix + body[1:] for body in bodies]
+        changes = []
+        for start in range(0, len(wrong), MOST_ROWS):
+            some = _documents.c.no.in_(wrong[start : start + MOST_ROWS])
+            for row in connection.execute(
+                sa.select(_documents.c.entity, _documents.c.body).where(some)
+            ):
+                body = lowered(row.entity, row.body) if schema < SCHEMA else row.body
+                changes.append(prefix + body[1:])
         for entity, row_id in there:
             if (entity, row_id) not in here:
                 changes.append(

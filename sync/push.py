@@ -21,9 +21,11 @@ from core.receipts import Receipt, exact, fingerprint
 from core.unit import Unit, unit_of_work
 from people.models import Device, DeviceState
 from people.permissions import require
+from sync import epochs
 from sync.mutations import MODELS, MUTATIONS, Mutation
 from sync.pull import check_device
 from sync.schemas import MOST_MUTATIONS, EnvelopeHead, MutationIn, messages_of
+from sync.versions import raised
 from work.actions import raise_attention
 
 log = structlog.get_logger("sync")
@@ -121,16 +123,17 @@ def _understood(raw: Any, place: int) -> Said:
         fields = {str(key): [str(value)[:500]] for key, value in messages_of(error).items()}
         problem = Invalid("Some fields are missing or make no sense.", fields=fields)
         data = head | {"type": str(raw.get("type"))[:60], "happened_at": clock.now(), "args": {}}
+    kind, args = raised(data["type"].replace("\x00", ""), data["args"])
     names = ("id", "seq", "type", "happened_at", "base", "depends_on", "args")
     content = {key: raw.get(key) for key in names}
     return Said(
         id=data["id"],
         seq=data["seq"],
-        type=data["type"].replace("\x00", ""),
+        type=kind,
         happened_at=data["happened_at"],
         base=data.get("base") or {},
         depends_on=data.get("depends_on") or [],
-        args=data["args"],
+        args=args,
         raw=exact(content),
         print_=fingerprint(content),
         problem=problem,
@@ -160,6 +163,7 @@ def _greet(
         if confirmed_seq is not None and device.confirmed_seq < confirmed_seq <= device.last_seq:
             device.confirmed_seq = confirmed_seq
             _forget_receipts(unit, device_id, confirmed_seq)
+        epochs.bridge(unit, device, said[0].seq if said else 0, confirmed_seq or 0)
         for item, following in itertools.pairwise(said):
             if following.seq != item.seq + 1:
                 raise Gap(

@@ -12,6 +12,7 @@ from core.shapes import (
     listed,
     mapped,
     moment,
+    nested,
     number,
     text,
     unchecked,
@@ -56,7 +57,7 @@ class PushIn(_Tolerant):
 
     device_id = ident(required=True)
     app_version = text(most=40)
-    schema = number(required=True, least=1, most=1000)
+    schema = number(required=True, least=0, most=1000)
     unsent = number(least=0, most=10_000_000)
     confirmed_seq = number(least=0)
     # A clock that is out of its mind must not keep a phone from speaking.
@@ -100,7 +101,7 @@ class PullIn(_Tolerant):
     cursor = text(none=True, most=8000)
     limit = number(default=1000, least=1, most=5000)
     max_bytes = number(none=True, least=1000, most=64 * 1024 * 1024)
-    schema = number(required=True, least=1, most=1000)
+    schema = number(required=True, least=0, most=1000)
 
 
 class Change(Shape):
@@ -152,8 +153,11 @@ class RepairIn(_Tolerant):
 
     device_id = ident(required=True)
     scope = text(required=True, most=200)
+    schema = number(none=True, least=0, most=1000)
     prefixes = listed(text(pattern="^[0-9a-f]{2}$"), most=256)
     rows = listed(HeldRow, most=100_000)
+    # Whether to note that the replica differed.
+    report = flag(default=False)
 
 
 class RepairOut(Shape):
@@ -163,3 +167,40 @@ class RepairOut(Shape):
     changes = listed(Change, none=True)
     count = number()
     checksum = text()
+
+
+class DivergenceIn(_Tolerant):
+    """What a phone found when it counted its rows."""
+
+    device_id = ident(required=True)
+    scope = text(required=True, most=200)
+    expected = text(default="", most=200)
+    found = text(default="", most=200)
+    rows_fetched = number(default=0, least=0, most=10_000_000)
+    repaired = flag(required=True)
+
+
+class DeviceOnly(_Tolerant):
+    """Which device speaks."""
+
+    device_id = ident(required=True)
+
+
+class PushKeys(_Tolerant):
+    """The keys with which only this browser reads what we send."""
+
+    p256dh = text(required=True, most=200)
+    auth = text(required=True, most=100)
+
+
+class SubscriptionIn(_Tolerant):
+    """Where a browser lets itself be woken."""
+
+    endpoint = text(required=True, most=2000)
+    keys = nested(PushKeys, required=True)
+
+
+class PushKeyOut(Shape):
+    """The key with which browsers subscribe."""
+
+    public_key = text()

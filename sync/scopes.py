@@ -7,23 +7,50 @@ from collections.abc import Iterable
 from datetime import timedelta
 from uuid import UUID
 
-from assets.models import Asset, Customer, FailureCode, Site
-from assets.schemas import AssetView, CustomerView, FailureCodeView, SiteView
-from core import clock
+from assets.models import Asset, Customer, FailureCode, Repair, Site
+from assets.schemas import AssetView, CustomerView, FailureCodeView, RepairDoc, SiteView
 from core.feed import Entity, Link, register
 from core.shapes import renderer
 from parts.models import OPEN_SLIP, IssueSlip, Part, SlipState, VanStock
 from parts.schemas import IssueSlipView, PartView, VanStockView
 from people.models import Technician
 from people.schemas import TechnicianView
-from work.models import FINISHED, Attention, Comment, Photo, Visit, VisitState, WorkOrder
-from work.schemas import AttentionView, CommentView, OrderView, PhotoView, VisitView
+from people.zones import today
+from work.models import (
+    CLAIMABLE,
+    FINISHED,
+    Attention,
+    Comment,
+    PartUse,
+    Photo,
+    Reading,
+    SignOff,
+    TimeEntry,
+    Visit,
+    VisitState,
+    WorkOrder,
+)
+from work.schemas import (
+    AttentionView,
+    CommentView,
+    OrderView,
+    PartUseView,
+    PhotoView,
+    ReadingView,
+    SignOffDoc,
+    TimeEntryView,
+    VisitView,
+)
 
 # How far back and ahead a phone carries visits.
 DAYS_BACK = timedelta(days=30)
 DAYS_AHEAD = timedelta(days=14)
+# How many of a machine's repairs come with it; as newer ones come the oldest leave.
+REPAIRS_ALONG = 5
 
 CATALOGUE = "catalogue"
+# What nobody has been given yet, for every engineer to see and take.
+POOL = "pool"
 
 
 def technician_scope(technician_id: UUID | None) -> list[str]:
@@ -40,16 +67,18 @@ def _nothing(_: object) -> list[Link]:
 
 
 def _visit_scopes(visit: Visit) -> list[str]:
+    if visit.technician_id is None:
+        return [POOL] if visit.state in CLAIMABLE else []
     if (
         visit.state in (VisitState.CANCELLED, VisitState.PROPOSED, VisitState.DECLINED)
         or visit.day is None
     ):
         # A plan that is not published yet stays in the office; late evidence finds its visit there.
         return []
-    today = clock.now().date()
-    if visit.state in FINISHED and visit.day < today - DAYS_BACK:
+    day = today(visit.org_id)
+    if visit.state in FINISHED and visit.day < day - DAYS_BACK:
         return []
-    return technician_scope(visit.technician_id) if visit.day <= today + DAYS_AHEAD else []
+    return technician_scope(visit.technician_id) if visit.day <= day + DAYS_AHEAD else []
 
 
 def _order_links(order: WorkOrder) -> Iterable[Link]:
@@ -64,6 +93,9 @@ def _order_links(order: WorkOrder) -> Iterable[Link]:
 def _asset_links(asset: Asset) -> Iterable[Link]:
     yield "site", asset.site_id
     yield "customer", asset.customer_id
+    for line in asset.recent_repairs[:REPAIRS_ALONG]:
+        if "id" in line:
+            yield "repair", UUID(line["id"])
 
 
 def _slip_scopes(slip: IssueSlip) -> list[str]:
@@ -75,8 +107,13 @@ def _slip_links(slip: IssueSlip) -> Iterable[Link]:
     return [("part", UUID(str(line["part_id"]))) for line in slip.lines_doc]
 
 
-def _order_of(row: Comment | Photo) -> list[Link]:
+def _order_of(row: Comment | Photo | PartUse | SignOff) -> list[Link]:
     return [("work_order", row.order_id)]
+
+
+def _reading_of(row: Reading) -> list[Link]:
+    # What was read on a visit leaves the phone with it; a machine would gather readings for ever.
+    return [("visit", row.visit_id) if row.visit_id else ("asset", row.asset_id)]
 
 
 register(
@@ -92,6 +129,31 @@ register(
 register(Entity("work_order", WorkOrder, 20, renderer(OrderView), _nowhere, _order_links))
 register(Entity("comment", Comment, 30, renderer(CommentView), _nowhere, _nothing, _order_of))
 register(Entity("photo", Photo, 30, renderer(PhotoView), _nowhere, _nothing, _order_of))
+register(
+    Entity(
+        "part_use",
+        PartUse,
+        30,
+        renderer(PartUseView),
+        _nowhere,
+        lambda use: [("part", use.part_id)],
+        _order_of,
+    )
+)
+register(Entity("signoff", SignOff, 30, renderer(SignOffDoc), _nowhere, _nothing, _order_of))
+register(
+    Entity(
+        "time_entry",
+        TimeEntry,
+        30,
+        renderer(TimeEntryView),
+        _nowhere,
+        _nothing,
+        lambda entry: [("visit", entry.visit_id)],
+    )
+)
+register(Entity("reading", Reading, 50, renderer(ReadingView), _nowhere, _nothing, _reading_of))
+register(Entity("repair", Repair, 50, renderer(RepairDoc), _nowhere, _nothing))
 register(Entity("asset", Asset, 40, renderer(AssetView), _nowhere, _asset_links))
 register(
     Entity(

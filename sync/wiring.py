@@ -5,5 +5,6 @@ Listeners and documents are found by being imported; a process without them woul
 
 import dispatch.jobs  # noqa: F401 - declares jobs
 import parts.jobs  # noqa: F401 - declares jobs
+import sync.jobs  # declares jobs
 import sync.scopes  # noqa: F401 - registers the documents of the feed
 import work.jobs  # noqa: F401 - declares jobs

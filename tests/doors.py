@@ -102,8 +102,11 @@ class Visitor:
 class Phone(Visitor):
     """A phone: a device with an outbox and a replica, as the protocol has it."""
 
-    def __init__(self, client: FlaskClient, email: str, *, device_id: UUID | None = None) -> None:
+    def __init__(
+        self, client: FlaskClient, email: str, *, device_id: UUID | None = None, schema: int = 2
+    ) -> None:
         super().__init__(client)
+        self.schema = schema
         self.device_id = device_id or new_id()
         self.email = email
         self.seq = 0
@@ -120,7 +123,7 @@ class Phone(Visitor):
             "name": "Phone",
             "platform": "test",
             "app_version": "1",
-            "schema": 1,
+            "schema": self.schema,
         }
         answer = self.send(
             "POST", "/v1/session", {"email": self.email, "password": PASSWORD, "device": device}
@@ -149,7 +152,7 @@ class Phone(Visitor):
         body = {
             "device_id": str(self.device_id),
             "app_version": "1",
-            "schema": 1,
+            "schema": self.schema,
             "unsent": len(said),
             "device_time": clock.now().isoformat(),
             "mutations": said,
@@ -165,7 +168,7 @@ class Phone(Visitor):
             "device_id": str(self.device_id),
             "cursor": self.cursor,
             "limit": limit,
-            "schema": 1,
+            "schema": self.schema,
         } | more
         response = self.call("POST", "/v1/sync/pull", body)
         if response.status_code == 204:

@@ -12,19 +12,34 @@ from core.unit import reading, unit_of_work
 from work import promises
 from work.events import PhotoArrived, SignedOff
 from work.models import CLOSED_ORDER, SignOff, WorkOrder
-from work.reports import report_pdf, signoff_for
+from work.reports import photos_missing, report_pdf, signoff_for
+
+# How long a report waits for the photos that it shows.
+PHOTOS_AWAITED = timedelta(hours=1)
 
 
 @job(on=SignedOff, queue="papers", retries=5, lease=timedelta(minutes=2))
 def make_report(actor: Actor, signoff_id: str) -> None:
-    """Make the PDF of a sign-off; made twice, it is the same file."""
+    """Make the PDF of a sign-off; made twice, it is the same file.
+
+    It waits for the photos that it shows, though not for ever: then their frames stay empty until
+    they come.
+    """
     with reading(actor) as unit:
-        content = report_pdf(unit, signoff_for(unit, UUID(signoff_id)))
+        signoff = signoff_for(unit, UUID(signoff_id))
+        latest = signoff.received_at + PHOTOS_AWAITED
+        waits = clock.now() < latest and bool(photos_missing(unit, signoff))
+        content = b"" if waits else report_pdf(unit, signoff)
+    if waits:
+        with unit_of_work(actor, action="report.wait") as unit:
+            payload = {"signoff_id": signoff_id}
+            unit.enqueue(make_report, payload, run_at=latest, slot=f"report:{signoff_id}")
+        return
     sha256 = files.bound().keep(actor.org_id, content)
     with unit_of_work(actor, action="report.keep") as unit:
-        signoff = unit.take(SignOff, UUID(signoff_id))
-        if signoff is not None:
-            signoff.report_sha256 = sha256
+        kept = unit.take(SignOff, UUID(signoff_id))
+        if kept is not None:
+            kept.report_sha256 = sha256
 
 
 @job(on=PhotoArrived, queue="papers", retries=5, lease=timedelta(minutes=2))

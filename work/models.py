@@ -54,6 +54,7 @@ class HoldReason(enum.StrEnum):
     SUPPLIER = "supplier"
     WEATHER = "weather"
     REPRIORITISED = "reprioritised"
+    OTHER = "other"
 
 
 class VisitState(enum.StrEnum):
@@ -90,6 +91,8 @@ FINISHED = frozenset(
     {VisitState.COMPLETED, VisitState.PARTIALLY_COMPLETED, VisitState.COULD_NOT_COMPLETE}
 )
 OPEN_VISIT = WAITING | UNDER_WAY
+# What nobody has been given yet, an engineer may take.
+CLAIMABLE = WAITING - {VisitState.DECLINED}
 CLOSED_ORDER = frozenset(
     {OrderState.WORK_DONE, OrderState.VERIFIED, OrderState.CLOSED, OrderState.CANCELLED}
 )
@@ -187,17 +190,24 @@ class WorkOrder(Merged, Base):
 
 
 class Hold(Identified, Base):
-    """A time during which an order waited, and why. An open one has no end."""
+    """A time during which an order waited, and why. An open one has no end.
+
+    The office holds an order; an engineer on site holds a visit, which stops the same clock.
+    """
 
     __tablename__ = "hold"
     order_id: Mapped[UUID] = refers_to("work_order")
+    visit_id: Mapped[UUID | None]
     reason: Mapped[HoldReason]
     begun_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
 
 
 class Visit(Merged, Base):
-    """One person's trip to one site for one work order."""
+    """One person's trip to one site for one work order.
+
+    `hold` says why the work stands still: `{reason, text, since}`.
+    """
 
     __tablename__ = "visit"
     no: Mapped[str]
@@ -213,6 +223,7 @@ class Visit(Merged, Base):
     window_from: Mapped[datetime | None]
     window_to: Mapped[datetime | None]
     locked: Mapped[bool] = mapped_column(default=False)
+    hold: Mapped[dict[str, Any] | None]
     outcome_reason: Mapped[str | None]
     findings: Mapped[str | None] = mapped_column(sa.Text)
     failure_mode: Mapped[str | None]
@@ -266,7 +277,43 @@ class Photo(Synced, Base):
     __table_args__ = (sa.Index("ix_photo_sha256", "org_id", "sha256"),)
 
 
-class PartUse(Identified, Base):
+class TimeKind(enum.StrEnum):
+    """What a stretch of an engineer's time was spent on."""
+
+    TRAVEL = "travel"
+    WORK = "work"
+    BREAK = "break"
+    WAITING = "waiting"
+
+
+class TimeEntry(Synced, Base):
+    """A stretch of an engineer's time on a visit. Never edited, only added."""
+
+    __tablename__ = "time_entry"
+    visit_id: Mapped[UUID] = refers_to("visit")
+    order_id: Mapped[UUID] = refers_to("work_order")
+    technician_id: Mapped[UUID] = refers_to("technician")
+    kind: Mapped[TimeKind]
+    begun_at: Mapped[datetime]
+    ended_at: Mapped[datetime]
+    note: Mapped[str | None] = mapped_column(sa.Text)
+
+
+class Reading(Synced, Base):
+    """What a meter of a machine showed. Never edited, only added."""
+
+    __tablename__ = "reading"
+    asset_id: Mapped[UUID] = refers_to("asset")
+    visit_id: Mapped[UUID | None] = refers_to("visit")
+    meter: Mapped[str]
+    value: Mapped[float] = mapped_column(sa.Float)
+    unit: Mapped[str]
+    at: Mapped[datetime]
+    by: Mapped[str]
+    __table_args__ = (sa.Index("ix_reading_history", "org_id", "asset_id", "at"),)
+
+
+class PartUse(Synced, Base):
     """A part that went into a machine on a visit; the ledger has its move, this its place in the story."""
 
     __tablename__ = "part_use"
@@ -301,7 +348,7 @@ class Attention(Synced, Base):
     note: Mapped[str | None]
 
 
-class SignOff(Versioned, Base):
+class SignOff(Synced, Base):
     """What was on the screen when the customer signed, sealed. It never changes; a correction is a new version."""
 
     __tablename__ = "signoff"

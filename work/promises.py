@@ -1,5 +1,6 @@
 """The promise on an order: policies and calendars as rows, the clock as `work.sla` works it out."""
 
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -121,11 +122,7 @@ def rewind(unit: Unit, order: WorkOrder, *, now: datetime, holds: list[Hold] | N
                 select(Hold).where(Hold.order_id == order.id).order_by(Hold.begun_at)
             )
         )
-    events: list[sla.ClockEvent] = []
-    for hold in holds:
-        events.append(sla.Paused(hold.begun_at, hold.reason.value))
-        if hold.ended_at is not None:
-            events.append(sla.Resumed(hold.ended_at))
+    events = list(_waits(holds, promise.pausing))
     if order.first_completed_at is not None and order.state in CLOSED_ORDER:
         events.append(sla.Met(order.first_completed_at))
     now = max(now, order.opened_at, order.first_completed_at or order.opened_at)
@@ -148,6 +145,22 @@ def rewind(unit: Unit, order: WorkOrder, *, now: datetime, holds: list[Hold] | N
             for s in clock.segments
         ],
     }
+
+
+def _waits(holds: Sequence[Hold], pausing: Collection[str]) -> Iterator[sla.ClockEvent]:
+    """Return when the order begins to wait and goes on; where two holds overlap, one that stops the clock speaks."""
+    edges = {hold.begun_at for hold in holds} | {hold.ended_at for hold in holds if hold.ended_at}
+    for edge in sorted(edges):
+        waiting = [
+            hold
+            for hold in holds
+            if hold.begun_at <= edge and (hold.ended_at is None or edge < hold.ended_at)
+        ]
+        if waiting:
+            speaks = min(waiting, key=lambda hold: (hold.reason not in pausing, hold.begun_at))
+            yield sla.Paused(edge, speaks.reason.value)
+        else:
+            yield sla.Resumed(edge)
 
 
 def _text(moment: datetime | None) -> str | None:

@@ -5,25 +5,29 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import or_, select
+from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.orm import joinedload, selectinload
 
 from assets.models import Asset
-from core.errors import Forbidden, NotFound
+from assets.queries import asset_for
+from core.errors import Forbidden, Gone, NotFound
 from core.pages import Page, page
 from core.unit import Unit
 from people.permissions import is_customer_only, is_field_only, require
 from work.models import (
+    CLAIMABLE,
     CLOSED_ORDER,
     Attention,
     Comment,
     OrderState,
     PartUse,
     Photo,
+    Reading,
     Request,
     RequestPhoto,
     RequestState,
     SignOff,
+    TimeEntry,
     Visit,
     WorkOrder,
 )
@@ -80,19 +84,29 @@ def order_for(unit: Unit, order_id: UUID, *, change: bool = False) -> WorkOrder:
     """
     require(unit.actor, "order.read")
     order = unit.take(WorkOrder, order_id) if change else unit.get(WorkOrder, order_id)
-    if order is None or order.deleted_at is not None:
+    if order is None:
         raise NotFound("No such work order.")
     if is_customer_only(unit.actor) and order.customer_id != unit.actor.customer_id:
         raise NotFound("No such work order.")
     if is_field_only(unit.actor):
-        mine = unit.session.scalar(
-            select(Visit.id)
-            .where(Visit.order_id == order.id, Visit.technician_id == unit.actor.engineer)
-            .limit(1)
-        )
-        if mine is None:
+        mine = Visit.technician_id == unit.actor.engineer
+        if not change and unit.actor.technician_id is not None:
+            mine = or_(mine, in_pool())
+        if (
+            unit.session.scalar(select(Visit.id).where(Visit.order_id == order.id, mine).limit(1))
+            is None
+        ):
             raise Forbidden("This order belongs to another technician.")
+    if order.deleted_at is not None:
+        raise Gone("This order is not there any more.")
     return order
+
+
+def in_pool() -> ColumnElement[bool]:
+    """Return the condition under which a visit is anybody's to take."""
+    return and_(
+        Visit.technician_id.is_(None), Visit.state.in_(CLAIMABLE), Visit.deleted_at.is_(None)
+    )
 
 
 def visits_of(unit: Unit, order_id: UUID) -> Sequence[Visit]:
@@ -137,12 +151,16 @@ def visit_for(unit: Unit, visit_id: UUID, *, change: bool = False) -> Visit:
     """
     require(unit.actor, "visit.work" if change else "visit.read")
     visit = unit.take(Visit, visit_id) if change else unit.get(Visit, visit_id)
-    if visit is None or visit.deleted_at is not None:
+    if visit is None:
         raise NotFound("No such visit.")
     if is_field_only(unit.actor) and visit.technician_id != unit.actor.engineer:
-        raise Forbidden("This visit belongs to another technician.")
+        open_to_all = visit.technician_id is None and visit.state in CLAIMABLE
+        if change or unit.actor.technician_id is None or not open_to_all:
+            raise Forbidden("This visit belongs to another technician.")
     if is_customer_only(unit.actor):
         order_for(unit, visit.order_id)
+    if visit.deleted_at is not None:
+        raise Gone("This visit is not there any more.")
     return visit
 
 
@@ -211,6 +229,32 @@ def comments_of(unit: Unit, order_id: UUID) -> Sequence[Comment]:
     require(unit.actor, "comment.add")
     return unit.session.scalars(
         select(Comment).where(Comment.order_id == order_id).order_by(Comment.at, Comment.id)
+    ).all()
+
+
+def readings(
+    unit: Unit, asset_id: UUID, *, limit: int = 50, cursor: str | None = None
+) -> Page[Reading]:
+    """Return what a machine's meters showed, newest first.
+
+    Raises NotFound.
+    """
+    asset_for(unit, asset_id)
+    query = select(Reading).where(Reading.asset_id == asset_id)
+    return page(unit, query, (Reading.at.desc(), Reading.id.desc()), limit=limit, cursor=cursor)
+
+
+def times_of(unit: Unit, visit_id: UUID) -> Sequence[TimeEntry]:
+    """Return how an engineer spent the time on a visit, among ourselves.
+
+    Raises NotFound, Forbidden.
+    """
+    require(unit.actor, "comment.add")
+    visit_for(unit, visit_id)
+    return unit.session.scalars(
+        select(TimeEntry)
+        .where(TimeEntry.visit_id == visit_id)
+        .order_by(TimeEntry.begun_at, TimeEntry.id)
     ).all()
 
 

@@ -74,6 +74,11 @@ def report_pdf(unit: Unit, signoff: SignOff) -> bytes:
     )
 
 
+def photos_missing(unit: Unit, signoff: SignOff) -> list[str]:
+    """Return the photos a report shows whose bytes have not come."""
+    return [sha for sha in json.loads(signoff.manifest).get("photos", []) if not _here(unit, sha)]
+
+
 def _here(unit: Unit, sha256: str) -> bool:
     try:
         return files.bound().has(unit.org_id, sha256)

@@ -1,5 +1,7 @@
 """Shapes of requests, orders, visits and what hangs on them."""
 
+from typing import Any
+
 import marshmallow as ma
 
 from core.shapes import (
@@ -17,10 +19,20 @@ from core.shapes import (
     real,
     text,
 )
-from work.models import HoldReason, OrderKind, OrderState, PhotoState, RequestState, VisitState
+from work.models import (
+    HoldReason,
+    OrderKind,
+    OrderState,
+    PhotoState,
+    RequestState,
+    TimeKind,
+    VisitState,
+)
 
 SHA256 = "^[0-9a-f]{64}$"
 STEP_KINDS = ("check", "number", "text", "choice")
+# Why work stands still on site: all that holds an order, but for the office's own change of mind.
+ON_SITE_REASONS = tuple(r.value for r in HoldReason if r is not HoldReason.REPRIORITISED)
 OUTCOMES = ("completed", "partially_completed", "could_not_complete")
 
 
@@ -129,6 +141,18 @@ class NewOrder(_OrderPlan):
     checklist = listed(Step, none=True, most=200)
 
 
+class OpenOrder(Shape):
+    """An order that an engineer opens on site; `visit_id` when they see to it at once."""
+
+    title = text(required=True, most=300)
+    description = text(default="")
+    kind = text(default="corrective", one_of=[k.value for k in OrderKind])
+    priority = number(default=3, least=1, most=4)
+    asset_id = ident(none=True)
+    site_id = ident(none=True)
+    visit_id = ident(none=True)
+
+
 class FromRequest(_OrderPlan):
     """What the dispatcher adds when a request becomes an order."""
 
@@ -207,6 +231,15 @@ class RequestFilter(Paged):
     state = text(one_of=[s.value for s in RequestState])
 
 
+class VisitHold(Shape):
+    """Why a visit stands still, in a word and as the engineer put it, and since when."""
+
+    reason = text(one_of=ON_SITE_REASONS)
+    since = moment()
+    # Last, because from here on the name means the field.
+    text = text(none=True)
+
+
 class VisitView(Shape):
     """One trip of one person to one site for one order."""
 
@@ -225,6 +258,7 @@ class VisitView(Shape):
     window_from = moment(none=True)
     window_to = moment(none=True)
     locked = flag()
+    hold = nested(VisitHold, none=True)
     outcome_reason = text(none=True)
     findings = text(none=True)
     failure_mode = text(none=True)
@@ -264,6 +298,13 @@ class Decline(Shape):
     """Why a technician does not take a visit."""
 
     reason = text(required=True, most=500)
+
+
+class HoldVisit(Shape):
+    """Why the work on site stands still."""
+
+    reason = text(required=True, one_of=ON_SITE_REASONS)
+    text = text(none=True, most=500)
 
 
 class Arrive(Shape):
@@ -309,6 +350,72 @@ class NewComment(Shape):
 
     id = ident()
     text = text(required=True, most=10_000)
+
+
+class ReadingView(Shape):
+    """What a meter of a machine showed."""
+
+    id = ident()
+    version = number()
+    asset_id = ident()
+    visit_id = ident(none=True)
+    meter = text()
+    value = real()
+    unit = text()
+    at = moment()
+    by = text()
+
+
+class NewReading(Shape):
+    """What a meter shows."""
+
+    id = ident()
+    meter = text(required=True, most=60)
+    value = real(required=True, least=-1e15, most=1e15)
+    unit = text(required=True, most=20)
+    visit_id = ident(none=True)
+
+    @ma.post_load
+    def _named(self, data: dict[str, Any], **_: object) -> dict[str, Any]:
+        # Inside the house `unit` is the unit of work.
+        return data | {"measured_in": data.pop("unit")}
+
+
+class TimeEntryView(Shape):
+    """A stretch of an engineer's time on a visit."""
+
+    id = ident()
+    version = number()
+    visit_id = ident()
+    order_id = ident()
+    technician_id = ident()
+    kind = text(one_of=[k.value for k in TimeKind])
+    begun_at = moment()
+    ended_at = moment()
+    note = text(none=True)
+
+
+class NewTime(Shape):
+    """How long an engineer did what."""
+
+    id = ident()
+    kind = text(required=True, one_of=[k.value for k in TimeKind])
+    begun_at = moment(required=True)
+    ended_at = moment(required=True)
+    note = text(none=True, most=2000)
+
+
+class PartUseView(Shape):
+    """A part that went into a machine on a visit."""
+
+    id = ident()
+    version = number()
+    visit_id = ident()
+    order_id = ident()
+    part_id = ident()
+    qty = number()
+    code = text(none=True)
+    used_at = moment()
 
 
 class NewPhoto(Shape):
@@ -358,6 +465,21 @@ class SealSignOff(Shape):
     refusal = nested(Refusal, none=True)
 
 
+class SignOffDoc(Shape):
+    """A sealed sign-off as phones hold it: who signed what and when, without the strokes."""
+
+    id = ident()
+    version = number()
+    visit_id = ident()
+    order_id = ident()
+    number = number()
+    manifest_sha256 = text()
+    signer_name = text(none=True)
+    refusal = text(none=True)
+    sealed_at_device = moment()
+    verdict = text(none=True)
+
+
 class SignOffView(Shape):
     """A sealed sign-off."""
 
@@ -405,6 +527,12 @@ class Settlement(Shape):
 
     keep = text(required=True, one_of=["office", "phone"])
     note = text(none=True, most=1000)
+
+
+class Retry(Shape):
+    """What to say instead of what the phone said; left out, it is said again as it was."""
+
+    args = mapped(anything(none=True), none=True)
 
 
 class TimelineItem(Shape):

@@ -14,7 +14,7 @@ from tests.api.world import World
 from tests.doors import Visitor
 
 METHODS = ("get", "put", "post", "delete", "patch")
-PUBLIC = {("post", "/v1/session"), ("post", "/v1/session/refresh")}
+PUBLIC = {("post", "/v1/session"), ("post", "/v1/session/refresh"), ("post", "/v1/sync/wiped")}
 ERROR = {"code", "message", "details", "request_id"}
 
 only_sqlite = pytest.mark.parametrize("database", ["sqlite"], indirect=True)

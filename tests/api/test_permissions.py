@@ -22,9 +22,12 @@ GET    /v1/assets                                       tdscma
 POST   /v1/assets                                       .d..ma
 GET    /v1/assets/<asset_id>                            tdscma
 GET    /v1/assets/<asset_id>/history                    tdscma
+GET    /v1/assets/<asset_id>/readings                   tdscma
+POST   /v1/assets/<asset_id>/readings                   td..ma
 GET    /v1/assets/<asset_id>/reliability                tdscma
 POST   /v1/assets/<asset_id>/tags                       .d..ma
 GET    /v1/attention                                    td..ma
+POST   /v1/attention/<attention_id>/retry               .d..ma
 PUT    /v1/attention/<attention_id>/settlement          td..ma
 GET    /v1/customers                                    tdscma
 POST   /v1/customers                                    .d..ma
@@ -33,6 +36,7 @@ GET    /v1/devices                                      .d..ma
 PUT    /v1/devices/<device_id>/revocation               .d..ma
 PUT    /v1/devices/<device_id>/suspension               .d..ma
 DELETE /v1/devices/<device_id>/suspension               .d..ma
+PUT    /v1/devices/<device_id>/state                    .d..ma
 GET    /v1/discrepancies                                tds.ma
 GET    /v1/dispatch/board                               .d..ma
 POST   /v1/dispatch/plans                               .d..ma
@@ -76,9 +80,19 @@ PUT    /v1/stock/moves/<move_id>/correction             ..s.ma
 POST   /v1/stock/receipts                               ..s.ma
 POST   /v1/stock/transfers                              ..s.ma
 POST   /v1/sync                                         t.....
+POST   /v1/sync/divergence                              t.....
 POST   /v1/sync/pull                                    t.....
 POST   /v1/sync/push                                    t.....
+GET    /v1/sync/push-key                                t.....
+PUT    /v1/sync/push-subscription                       t.....
+DELETE /v1/sync/push-subscription                       t.....
 POST   /v1/sync/repair                                  t.....
+POST   /v1/sync/restart                                 t.....
+GET    /v1/sync/stream                                  t.....
+POST   /v1/sync/files                                   tds.ma
+GET    /v1/sync/files/<upload_id>                       tds.ma
+PATCH  /v1/sync/files/<upload_id>                       tds.ma
+DELETE /v1/sync/files/<upload_id>                       tds.ma
 GET    /v1/tags/<token>.svg                             tdscma
 GET    /v1/technicians                                  tds.ma
 GET    /v1/visits                                       tdscma
@@ -88,6 +102,10 @@ PUT    /v1/visits/<visit_id>/acceptance                 td..ma
 PUT    /v1/visits/<visit_id>/answers                    td..ma
 PUT    /v1/visits/<visit_id>/travel                     td..ma
 PUT    /v1/visits/<visit_id>/arrival                    td..ma
+PUT    /v1/visits/<visit_id>/claim                      t.....
+PUT    /v1/visits/<visit_id>/hold                       td..ma
+GET    /v1/visits/<visit_id>/times                      tds.ma
+POST   /v1/visits/<visit_id>/times                      td..ma
 PUT    /v1/visits/<visit_id>/start                      td..ma
 PUT    /v1/visits/<visit_id>/pause                      td..ma
 POST   /v1/visits/<visit_id>/parts                      td..ma
@@ -117,6 +135,7 @@ DELETE /v1/session                                      tdscma
 PUBLIC = """
 POST /v1/session
 POST /v1/session/refresh
+POST /v1/sync/wiped
 GET  /v1/docs
 GET  /v1/docs/assets/<name>
 GET  /v1/openapi.json
@@ -206,12 +225,26 @@ def body_for(method: str, rule: str, ids: dict[str, str]) -> dict[str, Any] | No
             "qty": 1,
         },
         "/v1/sync": {"pull": sync},
+        "/v1/devices/<device_id>/state": {"state": "active"},
+        "/v1/sync/divergence": sync | {"scope": "catalogue", "repaired": True},
         "/v1/sync/pull": sync,
+        "/v1/sync/push-subscription": {
+            "endpoint": "https://push.example.com/x",
+            "keys": {"p256dh": "AAAA", "auth": "AAAA"},
+        },
+        "/v1/sync/restart": sync,
         "/v1/sync/push": sync | {"mutations": []},
         "/v1/sync/repair": {"device_id": ids["device_id"], "scope": "catalogue"},
         "/v1/visits/<visit_id>": {"locked": True},
         "/v1/visits/<visit_id>/answers": {"key": "safe", "value": True},
+        "/v1/visits/<visit_id>/hold": {"reason": "weather"},
         "/v1/visits/<visit_id>/pause": {"reason": "Rain"},
+        "/v1/visits/<visit_id>/times": {
+            "kind": "work",
+            "begun_at": "2026-03-02T08:00:00Z",
+            "ended_at": "2026-03-02T09:00:00Z",
+        },
+        "/v1/assets/<asset_id>/readings": {"meter": "hours", "value": 1.5, "unit": "h"},
         "/v1/visits/<visit_id>/parts": {
             "id": str(new_id()),
             "part_id": ids["part_id"],
@@ -339,6 +372,7 @@ CUSTOMERS_LISTS = {
 CUSTOMERS_ROWS = (
     "/v1/assets/<asset_id>",
     "/v1/assets/<asset_id>/history",
+    "/v1/assets/<asset_id>/readings",
     "/v1/assets/<asset_id>/reliability",
     "/v1/customers/<customer_id>",
     "/v1/sites/<site_id>",
@@ -399,7 +433,9 @@ def test_an_engineer_sees_no_visit_and_no_order_of_another_engineer(
             continue
         answer = knock(visitor, method, rule, theirs.ids)
         assert answer.status_code in (403, 409, 422), (method, rule, answer.status_code)
-        if (method, rule) != ("PUT", "/v1/visits/<visit_id>/sign-off"):
+        if (method, rule) == ("PUT", "/v1/visits/<visit_id>/claim"):
+            assert answer.json["code"] == "taken"
+        elif (method, rule) != ("PUT", "/v1/visits/<visit_id>/sign-off"):
             assert answer.status_code == 403, (method, rule, answer.get_data(as_text=True))
 
 
@@ -409,6 +445,7 @@ ADDED_BY_WHOEVER_WAS_THERE = {
     ("POST", "/v1/work-orders/<order_id>/comments"),
     ("POST", "/v1/visits/<visit_id>/photos"),
     ("POST", "/v1/visits/<visit_id>/parts"),
+    ("POST", "/v1/visits/<visit_id>/times"),
     ("PUT", "/v1/visits/<visit_id>/sign-off"),
 }
 

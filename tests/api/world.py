@@ -140,6 +140,7 @@ def furnish(make: Maker, *, words: bool = True) -> World:
             "slip_code": slip.token,
             "line_id": slip.lines[0]["id"],
             "move_id": move.id,
+            "upload_id": new_id(),
             "visit_id": visit.id,
             "order_id": visit.order_id,
             "sha256": sha256,

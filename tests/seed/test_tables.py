@@ -275,6 +275,7 @@ def test_every_imported_row_reached_the_feed(desk: Desk) -> None:
         "customer",
         "site",
         "asset",
+        "repair",
         "technician",
         "part",
         "van_stock",

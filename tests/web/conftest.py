@@ -1,5 +1,8 @@
 """A real server with the built pages, and real browsers whose signal can be cut."""
 
+import io
+import json
+import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -10,7 +13,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+import segno
 from flask import Flask
+from PIL import Image
 from playwright.sync_api import (
     Browser,
     BrowserContext,
@@ -25,6 +30,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 from api.app import create_app
 from core.database import Database
 from people.models import Account
+from sync.streams import watcher
 from tests.doors import settings_for
 from tests.makers import PASSWORD
 
@@ -51,18 +57,29 @@ class _Silent(WSGIRequestHandler):
 
 
 class Line:
-    """The way to the application: it counts what arrives, and may lose an answer on its way back."""
+    """The way to the application: it notes what arrives, may lose an answer on its way back, or be closed."""
 
     def __init__(self, application: Any) -> None:
         self.application = application
         self.asked: list[tuple[str, str]] = []
+        # The mutations that arrived, as often as they did.
+        self.said: list[dict[str, Any]] = []
         self.lose_next = ""
         self.lost = 0
+        self.closed_to = ""
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         """Pass a request on."""
         path = environ["PATH_INFO"]
         self.asked.append((environ["REQUEST_METHOD"], path))
+        if self.closed_to and path.startswith(self.closed_to):
+            body = b'{"code": "busy", "message": "Busy.", "details": {}, "request_id": ""}'
+            start_response("503 Busy", [("Content-Type", "application/json"), ("Retry-After", "1")])
+            return [body]
+        if path == "/v1/sync/push":
+            body = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
+            environ["wsgi.input"] = io.BytesIO(body)
+            self.said += json.loads(body)["mutations"]
         answer = self.application(environ, start_response)
         if self.lose_next and path == self.lose_next:
             self.lose_next = ""
@@ -81,6 +98,12 @@ class Served:
     app: Flask
     url: str
     line: Line
+    web: Path
+
+    def release(self) -> None:
+        """Put up another build of the pages, as an update of the server does."""
+        worker = self.web / "sw.js"
+        worker.write_text(worker.read_text().replace("'fieldwright-' +", "'fieldwright-next-' +"))
 
 
 @pytest.fixture
@@ -91,11 +114,17 @@ def served(database: Database, tmp_path: Path) -> Iterator[Served]:
         "127.0.0.1", 0, lambda *_: iter(()), threaded=True, request_handler=_Silent
     )
     url = f"http://127.0.0.1:{server.port}"
-    app = create_app(settings_for(tmp_path, FIELDWRIGHT_PUBLIC_URL=url), db=database)
+    web = tmp_path / "web"
+    shutil.copytree(WEB, web)
+    settings = settings_for(tmp_path, FIELDWRIGHT_PUBLIC_URL=url, FIELDWRIGHT_WEB=str(web))
+    app = create_app(settings, db=database)
     line = server.app = Line(app)
     thread = Thread(target=server.serve_forever, daemon=True)
     thread.start()
-    yield Served(app, url, line)
+    yield Served(app, url, line, web)
+    # That a browser is gone is noticed late, and nobody may look into a database that is gone too.
+    for watch in list(watcher._watches.values()):
+        watcher.close(watch)
     server.shutdown()
     thread.join(10)
     server.server_close()
@@ -107,11 +136,31 @@ def app(served: Served) -> Flask:
     return served.app
 
 
+# What the camera of every browser here sees: a code as it is printed on a part.
+SEEN = "6901234567892"
+
+
+def _film(path: Path) -> Path:
+    """Write a film of one frame, as a camera gives it, that shows a code."""
+    frame = Image.new("L", (640, 480), 200)
+    out = io.BytesIO()
+    segno.make(SEEN, micro=False).save(out, kind="png", scale=10, border=4)
+    frame.paste(Image.open(out).convert("L"), (150, 60))
+    path.write_bytes(
+        b"YUV4MPEG2 W640 H480 F10:1 Ip A1:1 C420\nFRAME\n"
+        + frame.tobytes()
+        + bytes([128]) * (640 * 480 // 2)
+    )
+    return path
+
+
 @pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Browser]:
+def browser(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     """Start a real Chromium."""
+    film = _film(tmp_path_factory.mktemp("camera") / "code.y4m")
+    camera = ("--use-fake-device-for-media-stream", f"--use-file-for-fake-video-capture={film}")
     with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=chromium, args=list(QUIET))
+        started = playwright.chromium.launch(executable_path=chromium, args=[*QUIET, *camera])
         yield started
         started.close()
 

@@ -35,3 +35,26 @@ self.addEventListener('fetch', (event) => {
       .then((found) => found || fetch(request)),
   )
 })
+
+// A word that something is new. The page fetches it when it is opened; one that is open hears of it by itself.
+self.addEventListener('push', (event) => {
+  const chinese = self.navigator.language.toLowerCase().startsWith('zh')
+  const body = chinese ? '有新的工作内容，点按打开。' : 'There is something new. Tap to open.'
+  event.waitUntil(
+    self.registration.showNotification('Fieldwright', {
+      body,
+      icon: '/app/icons/icon-192.png',
+      badge: '/app/icons/mask-192.png',
+      tag: 'news',
+    }),
+  )
+})
+
+self.addEventListener('notificationclick', (event) => {
+  event.notification.close()
+  event.waitUntil(
+    self.clients
+      .matchAll({ type: 'window' })
+      .then(([page]) => (page ? page.focus() : self.clients.openWindow('/app/'))),
+  )
+})

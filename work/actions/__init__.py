@@ -1,13 +1,14 @@
 """What people do with requests, orders and visits."""
 
-from work.actions.attention import raise_attention, settle_attention
-from work.actions.notes import add_comment, attach_photo, photo_arrived
+from work.actions.attention import mark_settled, raise_attention, settle_attention
+from work.actions.notes import add_comment, add_reading, add_time, attach_photo, photo_arrived
 from work.actions.orders import (
     cancel_order,
     close_order,
     edit_order,
     hold_order,
     open_order,
+    open_order_on_site,
     release_order,
 )
 from work.actions.requests import accept_request, reject_request, report_fault
@@ -16,9 +17,11 @@ from work.actions.visits import (
     accept_visit,
     answer_step,
     arrive,
+    claim_visit,
     complete_visit,
     decline_visit,
     edit_visit,
+    hold_visit,
     pause_visit,
     place_visit,
     start_travel,
@@ -30,10 +33,13 @@ __all__ = [
     "accept_request",
     "accept_visit",
     "add_comment",
+    "add_reading",
+    "add_time",
     "answer_step",
     "arrive",
     "attach_photo",
     "cancel_order",
+    "claim_visit",
     "close_order",
     "complete_visit",
     "decline_visit",
@@ -41,7 +47,10 @@ __all__ = [
     "edit_visit",
     "give_verdict",
     "hold_order",
+    "hold_visit",
+    "mark_settled",
     "open_order",
+    "open_order_on_site",
     "pause_visit",
     "photo_arrived",
     "place_visit",

@@ -78,6 +78,11 @@ def settle_attention(
         return row
     if row.kind == "conflict" and row.field:
         _keep_value(unit, row, keep)
+    return mark_settled(unit, row, keep=keep, note=note)
+
+
+def mark_settled(unit: Unit, row: Attention, *, keep: str, note: str | None = None) -> Attention:
+    """Note that somebody has decided, and how."""
     row.state, row.kept, row.note = "settled", keep, note
     row.settled_at, row.settled_by = unit.happened_at, unit.actor.account_id
     _clear_review(unit, row)

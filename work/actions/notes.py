@@ -1,18 +1,28 @@
-"""What is only ever added: comments and photos."""
+"""What is only ever added: comments, readings, times and photos."""
 
 from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import select
 
+from assets.models import Asset
 from core import files
-from core.errors import NotFound
+from core.errors import Gone, Invalid, NotFound
 from core.ids import new_id
 from core.unit import Unit
 from people.permissions import require
 from work.actions.attention import flag_stranger
 from work.events import PhotoArrived
-from work.models import Comment, Photo, PhotoState, Visit, WorkOrder
+from work.models import (
+    Comment,
+    Photo,
+    PhotoState,
+    Reading,
+    TimeEntry,
+    TimeKind,
+    Visit,
+    WorkOrder,
+)
 from work.queries import signoff_of
 
 
@@ -20,6 +30,8 @@ def add_comment(unit: Unit, order_id: UUID, *, text: str, id: UUID | None = None
     """Say something about an order, whatever its state and whoever has it now. Said twice under one id, it stands once."""
     require(unit.actor, "comment.add")
     order = unit.must(WorkOrder, order_id, "No such work order.")
+    if order.deleted_at is not None:
+        raise Gone("This order is not there any more.")
     if id is not None and (said := unit.get(Comment, id)) is not None:
         return said
     return unit.add(
@@ -30,6 +42,81 @@ def add_comment(unit: Unit, order_id: UUID, *, text: str, id: UUID | None = None
             author_id=unit.actor.account_id,
             text=text,
             at=unit.happened_at,
+        )
+    )
+
+
+def add_reading(
+    unit: Unit,
+    asset_id: UUID,
+    *,
+    meter: str,
+    value: float,
+    measured_in: str,
+    visit_id: UUID | None = None,
+    id: UUID | None = None,
+) -> Reading:
+    """Note what a meter of a machine shows, in the unit it is read in. Said twice under one id, it stands once.
+
+    Raises NotFound for a machine or a visit that is not there.
+    """
+    require(unit.actor, "visit.work")
+    asset = unit.must(Asset, asset_id, "No such machine.")
+    if id is not None and (known := unit.get(Reading, id)) is not None:
+        return known
+    if visit_id is not None:
+        flag_stranger(unit, unit.must(Visit, visit_id, "No such visit."))
+    return unit.add(
+        Reading(
+            id=id or new_id(),
+            asset_id=asset.id,
+            visit_id=visit_id,
+            meter=meter,
+            value=value,
+            unit=measured_in,
+            at=unit.happened_at,
+            by=unit.actor.name,
+        )
+    )
+
+
+def add_time(
+    unit: Unit,
+    visit_id: UUID,
+    *,
+    kind: str,
+    begun_at: datetime,
+    ended_at: datetime,
+    note: str | None = None,
+    id: UUID | None = None,
+) -> TimeEntry:
+    """Note how long an engineer did what on a visit. Said twice under one id, it stands once.
+
+    Raises NotFound, Invalid for a time that ends before it begins, or that is nobody's.
+    """
+    require(unit.actor, "visit.work")
+    visit = unit.must(Visit, visit_id, "No such visit.")
+    if id is not None and (known := unit.get(TimeEntry, id)) is not None:
+        return known
+    if ended_at <= begun_at:
+        raise Invalid(
+            "The time must end after it begins.",
+            fields={"ended_at": ["The time must end after it begins."]},
+        )
+    technician_id = unit.actor.technician_id or visit.technician_id
+    if technician_id is None:
+        raise Invalid("Nobody goes on this visit yet, so it is nobody's time.")
+    flag_stranger(unit, visit)
+    return unit.add(
+        TimeEntry(
+            id=id or new_id(),
+            visit_id=visit.id,
+            order_id=visit.order_id,
+            technician_id=technician_id,
+            kind=TimeKind(kind),
+            begun_at=begun_at,
+            ended_at=ended_at,
+            note=note,
         )
     )
 

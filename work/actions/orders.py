@@ -3,12 +3,14 @@
 from datetime import datetime
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 
+from assets.models import Site
 from assets.queries import asset_for, site_for
 from core import clock
-from core.errors import Conflict, Invalid
+from core.errors import Conflict, Gone, Invalid
 from core.ids import new_id
 from core.numbers import next_number
 from core.unit import Unit
@@ -35,11 +37,48 @@ from work.states import order_state
 DEFAULT_DURATION_MIN = 90
 
 
-def open_order(
+def open_order(unit: Unit, *, id: UUID | None = None, **details: Any) -> WorkOrder:
+    """Commit to do something, with one visit to plan.
+
+    Raises NotFound for a machine, site or part that is not there, Invalid without either place.
+    """
+    require(unit.actor, "order.change")
+    order, _ = _open(unit, id or new_id(), new_id(), **details)
+    return order
+
+
+def open_order_on_site(
+    unit: Unit, order_id: UUID, *, visit_id: UUID | None = None, **details: Any
+) -> WorkOrder:
+    """Open an order where one stands, without signal.
+
+    With a `visit_id` the engineer sees to it at once; else it waits for whoever takes it.
+    Raises NotFound, Gone, Invalid, and Conflict for an id that is in use.
+    """
+    require(unit.actor, "order.open")
+    known = unit.get(WorkOrder, order_id)
+    if known is not None and known.deleted_at is None and known.title == details["title"]:
+        # A phone that was registered anew says again what it said before.
+        return known
+    if visit_id is not None and unit.get(Visit, visit_id) is not None:
+        raise Conflict("There is one like this already.", code="exists")
+    order, visit = _open(unit, order_id, visit_id or new_id(), **details)
+    if visit_id is not None and unit.actor.technician_id is not None:
+        zone = ZoneInfo(unit.must(Site, order.site_id, "No such site.").timezone)
+        visit.technician_id, visit.day = (
+            unit.actor.technician_id,
+            unit.happened_at.astimezone(zone).date(),
+        )
+        visit.state, order.state = VisitState.ACCEPTED, OrderState.SCHEDULED
+    return order
+
+
+def _open(
     unit: Unit,
+    order_id: UUID,
+    visit_id: UUID,
     *,
     title: str,
-    id: UUID | None = None,
     kind: str = "corrective",
     asset_id: UUID | None = None,
     site_id: UUID | None = None,
@@ -52,18 +91,14 @@ def open_order(
     window_to: datetime | None = None,
     checklist: list[dict[str, Any]] | None = None,
     symptom: str | None = None,
-) -> WorkOrder:
-    """Commit to do something, with one visit to plan.
-
-    Raises NotFound for a machine, site or part that is not there, Invalid without either place.
-    """
-    require(unit.actor, "order.change")
+) -> tuple[WorkOrder, Visit]:
     asset = asset_for(unit, asset_id) if asset_id else None
     if asset is None and site_id is None:
         raise Invalid("An order needs a machine or a site.", fields={"asset_id": ["Missing."]})
     site = site_for(unit, asset.site_id if asset else site_id)  # type: ignore[arg-type]
-    order_id = id or new_id()
-    if unit.get(WorkOrder, order_id) is not None:
+    if (known := unit.get(WorkOrder, order_id)) is not None:
+        if known.deleted_at is not None:
+            raise Gone("This order is not there any more.")
         raise Conflict("There is one like this already.", code="exists")
     order = unit.add(
         WorkOrder(
@@ -91,9 +126,9 @@ def open_order(
         )
     )
     promises.rewind(unit, order, now=clock.now(), holds=[])
-    add_visit(unit, order)
+    visit = add_visit(unit, order, visit_id)
     unit.record(OrderOpened(order.id))
-    return order
+    return order, visit
 
 
 def _known_parts(unit: Unit, parts: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -102,11 +137,11 @@ def _known_parts(unit: Unit, parts: list[dict[str, Any]]) -> list[dict[str, Any]
     ]
 
 
-def add_visit(unit: Unit, order: WorkOrder) -> Visit:
+def add_visit(unit: Unit, order: WorkOrder, visit_id: UUID | None = None) -> Visit:
     """Add a visit to plan to an order."""
     return unit.add(
         Visit(
-            id=new_id(),
+            id=visit_id or new_id(),
             no=next_number(unit, "V"),
             order_id=order.id,
             state=VisitState.PROPOSED,
@@ -193,7 +228,9 @@ def release_order(unit: Unit, order_id: UUID) -> WorkOrder:
 def end_hold(unit: Unit, order: WorkOrder) -> None:
     """Close the hold that is open, if one is."""
     hold = unit.session.scalar(
-        select(Hold).where(Hold.order_id == order.id, Hold.ended_at.is_(None))
+        select(Hold).where(
+            Hold.order_id == order.id, Hold.visit_id.is_(None), Hold.ended_at.is_(None)
+        )
     )
     if hold is not None:
         hold.ended_at = max(unit.happened_at, hold.begun_at)

@@ -10,7 +10,8 @@ from sqlalchemy import select
 from assets.actions import record_repair
 from assets.models import Asset, AssetState, Site
 from core import clock
-from core.errors import Conflict, Forbidden, Invalid, NotFound
+from core.errors import Conflict, Forbidden, Gone, Invalid, NotFound
+from core.ids import new_id
 from core.unit import Unit
 from parts.actions import consume_part
 from parts.models import Part
@@ -21,7 +22,19 @@ from work.actions.attention import flag_stranger, raise_attention
 from work.actions.orders import add_visit, check_window, refresh_order
 from work.checklists import left_open
 from work.events import VisitChanged, VisitCompleted
-from work.models import FINISHED, UNDER_WAY, OrderState, PartUse, Visit, VisitState, WorkOrder
+from work.models import (
+    CLAIMABLE,
+    CLOSED_ORDER,
+    FINISHED,
+    UNDER_WAY,
+    Hold,
+    HoldReason,
+    OrderState,
+    PartUse,
+    Visit,
+    VisitState,
+    WorkOrder,
+)
 from work.queries import visit_for, visits_of
 from work.states import may_follow
 
@@ -116,6 +129,56 @@ def decline_visit(unit: Unit, visit_id: UUID, *, reason: str) -> Visit:
     return visit
 
 
+def claim_visit(unit: Unit, visit_id: UUID) -> Visit:
+    """Take a visit that nobody has been given, for today or for the day it was promised.
+
+    Raises NotFound, Gone, Conflict when somebody else has it (`taken`), when it is no longer open or
+    its order waits (`not_open`), or when a skill is missing (`skill_missing`).
+    """
+    require(unit.actor, "visit.work")
+    visit = unit.take(Visit, visit_id)
+    if visit is None:
+        raise NotFound("No such visit.")
+    technician = unit.get(Technician, unit.actor.engineer)
+    if technician is None:
+        raise Forbidden("Only an engineer can take a visit.")
+    if visit.deleted_at is not None:
+        raise Gone("This visit is not there any more.")
+    if visit.technician_id == technician.id:
+        return visit
+    if visit.technician_id is not None:
+        raise Conflict("Somebody else has taken this visit.", code="taken")
+    order = unit.must(WorkOrder, visit.order_id, "No such work order.")
+    if visit.state not in CLAIMABLE or order.state in CLOSED_ORDER | {OrderState.ON_HOLD}:
+        raise Conflict("This visit is no longer open.", code="not_open", state=visit.state.value)
+
+    zone = ZoneInfo(unit.must(Site, order.site_id, "No such site.").timezone)
+    today = clock.now().astimezone(zone).date()
+    promised = visit.window_from.astimezone(zone).date() if visit.window_from else today
+    day = max(today, promised)
+    if missing := missing_skills(technician, order.skills, day):
+        raise Conflict(
+            "This work asks for a skill you do not have: {skills}",
+            code="skill_missing",
+            skills=", ".join(missing),
+        )
+    visit.technician_id, visit.day, visit.state = technician.id, day, VisitState.ACCEPTED
+    visit.position = visit.travel_s = visit.arrives_at = visit.departs_at = None
+    _refresh(unit, visit)
+    unit.record(VisitChanged(visit.id))
+    return visit
+
+
+def missing_skills(technician: Technician, wanted: list[dict[str, Any]], day: date) -> list[str]:
+    """Return which of the skills an order asks for the technician does not have on that day."""
+    has = {
+        skill["code"]: skill["level"]
+        for skill in technician.skills
+        if not skill.get("expires_on") or date.fromisoformat(str(skill["expires_on"])) >= day
+    }
+    return [skill["code"] for skill in wanted if has.get(skill["code"], 0) < skill.get("level", 1)]
+
+
 def _step(visit: Visit, state: VisitState) -> None:
     if not may_follow(visit.state, state):
         raise Conflict(
@@ -132,6 +195,7 @@ def _goes_on(unit: Unit, visit_id: UUID, state: VisitState) -> Visit:
         raise Conflict(_OVER, state=visit.state.value)
     if visit.state is not state and may_follow(visit.state, state):
         visit.state = state
+        _end_hold(unit, visit)
         _refresh(unit, visit)
     elif visit.state is VisitState.CANCELLED:
         _late(unit, visit, {"reported": state.value, "at": unit.happened_at.isoformat()})
@@ -162,12 +226,45 @@ def start_work(unit: Unit, visit_id: UUID) -> Visit:
     return visit
 
 
-def pause_visit(unit: Unit, visit_id: UUID, *, reason: str) -> Visit:
-    """Interrupt the work, and say why."""
+def hold_visit(unit: Unit, visit_id: UUID, *, reason: str, text: str | None = None) -> Visit:
+    """Let the work on site stand still, and say why; where the reason is not ours, the promise's clock stops too."""
     visit = _goes_on(unit, visit_id, VisitState.PAUSED)
-    if visit.state is VisitState.PAUSED:
-        visit.outcome_reason = reason
+    if visit.state is not VisitState.PAUSED or (visit.hold or {}).get("reason") == reason:
+        return visit
+    _end_hold(unit, visit)
+    visit.hold = {
+        "reason": reason,
+        "text": text,
+        "since": unit.happened_at.isoformat().replace("+00:00", "Z"),
+    }
+    unit.add(
+        Hold(
+            id=new_id(),
+            order_id=visit.order_id,
+            visit_id=visit.id,
+            reason=HoldReason(reason),
+            begun_at=unit.happened_at,
+        )
+    )
+    _refresh(unit, visit)
     return visit
+
+
+def pause_visit(unit: Unit, visit_id: UUID, *, reason: str) -> Visit:
+    """Interrupt the work, and say why in words of one's own, as older apps do."""
+    return hold_visit(unit, visit_id, reason=HoldReason.OTHER.value, text=reason)
+
+
+def _end_hold(unit: Unit, visit: Visit) -> None:
+    """Let the clock run again that stood still with the visit."""
+    if visit.hold is None:
+        return
+    visit.hold = None
+    query = select(Hold).where(
+        Hold.order_id == visit.order_id, Hold.visit_id == visit.id, Hold.ended_at.is_(None)
+    )
+    for hold in unit.session.scalars(query):
+        hold.ended_at = max(unit.happened_at, hold.begun_at)
 
 
 def answer_step(unit: Unit, visit_id: UUID, *, key: str, value: Any = None) -> Visit:
@@ -218,6 +315,7 @@ def complete_visit(
         return visit
 
     visit.state = VisitState(outcome)
+    _end_hold(unit, visit)
     if outcome == "completed" and (missing := left_open(order.checklist, visit.answers)):
         _flag(unit, visit, "Required steps were left open: {steps}", {"steps": ", ".join(missing)})
     _refresh(unit, visit)

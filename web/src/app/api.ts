@@ -7,7 +7,7 @@ import type {
   Technician,
   Visit,
   WorkOrder,
-} from '../sync'
+} from '@fieldwright/sync'
 import { door } from './home.svelte'
 
 export interface List<T> {
@@ -85,15 +85,23 @@ export interface Plan {
   refused?: { visit_id: string; code: string; message: string }[]
 }
 
+export type DeviceState = 'active' | 'suspended' | 'revoked'
+
 export interface Device {
   id: string
   name: string
   platform: string
   app_version: string | null
   schema: number | null
-  state: 'active' | 'suspended' | 'revoked'
+  state: DeviceState
+  registered_at: string
   last_contact_at: string | null
+  last_pull_at?: string | null
   unsent: number
+  clock_offset_ms: number
+  clock_flagged: boolean
+  wiped_at?: string | null
+  diverged_at?: string | null
   account_name?: string | null
 }
 
@@ -269,7 +277,7 @@ export const api = {
   cancelPlan: (id: string) => door.call('DELETE', `/v1/dispatch/plans/${id}`),
 
   devices: (signal?: AbortSignal) => get<List<Device>>('/v1/devices', { limit: 200 }, signal),
-  revokeDevice: (id: string) => put(`/v1/devices/${id}/revocation`),
+  setDevice: (id: string, state: DeviceState) => put(`/v1/devices/${id}/state`, { state }),
   attention: (signal?: AbortSignal) => get<List<AttentionRow>>('/v1/attention', { limit: 100 }, signal),
   settle: (id: string, keep: 'office' | 'phone') => put(`/v1/attention/${id}/settlement`, { keep }),
 

@@ -1,9 +1,10 @@
-import { Refusal, Unreachable } from '../sync'
+import { NoRoom, Refusal, Unreachable } from '@fieldwright/sync'
 import { t } from './words.svelte'
 
 /** Say what went wrong and what to do, in words. */
 export function explain(error: unknown): string {
   if (error instanceof Unreachable) return t('error.offline')
+  if (error instanceof NoRoom) return t('error.full')
   if (!(error instanceof Refusal)) return error instanceof Error ? error.message : t('error.unknown')
   const fields = Object.values((error.details.fields ?? {}) as Record<string, string[]>).flat()
   if (fields.length > 0) return `${error.message} ${fields.join(' ')}`

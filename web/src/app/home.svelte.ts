@@ -1,12 +1,27 @@
 import { tick } from 'svelte'
-import { Door, Refusal, Session, Store, SyncClient, Unreachable, storeName, type Account, type Role } from '../sync'
+import {
+  Door,
+  letMeSleep,
+  Refusal,
+  SCHEMA,
+  Session,
+  Store,
+  storeName,
+  SyncClient,
+  Unreachable,
+  wakeMe,
+  type Account,
+  type Role,
+  type Unsent,
+} from '@fieldwright/sync'
+import { isLow } from './battery'
 import { go } from './route.svelte'
 import { hasChosen, speak, words } from './words.svelte'
 
 declare const __APP_VERSION__: string
+export const VERSION = __APP_VERSION__
 
 const REFRESHES = 'fieldwright.refreshes'
-const SCHEMA = 1
 
 function cookie(name: string): string | null {
   const found = document.cookie.split('; ').find((each) => each.startsWith(`${name}=`))
@@ -31,6 +46,9 @@ interface Home {
 }
 
 let now = $state.raw<Home>({ account: null, client: null, notice: null })
+/** A clock that is off by no more than this is let be, as the server does. */
+const SKEW_MS = 5 * 60_000
+let skew = $state(0)
 
 /** Who is here, and the phone's client if the person works in the field. */
 export const here = {
@@ -45,6 +63,18 @@ export const here = {
   },
   get zone(): string | undefined {
     return now.account?.organisation.timezone
+  },
+  /** By how much the phone's clock is off, in milliseconds to add; small differences count as none. */
+  get skew(): number {
+    return Math.abs(skew) > SKEW_MS ? skew : 0
+  },
+  /** The time it really is, as far as the phone knows. */
+  now(): Date {
+    return new Date(Date.now() + here.skew)
+  },
+  /** Put right a moment that this phone has written down. */
+  really(moment: string | number): number {
+    return new Date(moment).getTime() + here.skew
   },
   may(role: Role): boolean {
     return now.account?.roles.includes(role) ?? false
@@ -75,13 +105,20 @@ async function enter(account: Account): Promise<void> {
       store,
       door,
       author: { name: account.name, technicianId: account.technician_id },
-      appVersion: __APP_VERSION__,
+      appVersion: VERSION,
       onEnded: ended,
       newDevice: () => session.renewDevice(account.email),
+      sparing: isLow,
+      listening: true,
       ...(navigator.locks ? { locks: navigator.locks } : {}),
       channel: new BroadcastChannel(name),
     })
     client.start()
+    void client.room.persist().catch(() => false)
+    client.replica.watch(({ store: its }) => its.get('clock_offset_ms')).subscribe({
+      next: (offset) => (skew = offset ?? 0),
+      error: () => undefined,
+    })
   }
   now = { account, client, notice: null }
   if (!hasChosen() && account.language) await speak(account.language)
@@ -112,10 +149,9 @@ export async function signIn(email: string, password: string): Promise<void> {
   const { account } = await session.signIn(
     email,
     password,
-    { name: deviceName(), platform: 'web', app_version: __APP_VERSION__, schema: SCHEMA },
+    { name: deviceName(), platform: 'web', app_version: VERSION, schema: SCHEMA },
     true,
   )
-  void navigator.storage?.persist?.()
   localStorage.setItem(REFRESHES, String(Date.now()))
   await enter(account)
   if (!location.hash || location.hash === '#/sign-in') go('/')
@@ -128,12 +164,23 @@ function deviceName(): string {
   return `${system} ${browser}`.trim()
 }
 
-/** Leave. Work that is not sent stays on the phone, in a database that only this person opens again. */
-export async function signOut(): Promise<void> {
+/** Ask to be woken when something new comes while the app is closed. Returns whether that is allowed. */
+export async function wakeOnNews(): Promise<boolean> {
+  if ((await Notification.requestPermission()) !== 'granted') return false
+  const { endpoint } = await wakeMe(door, await navigator.serviceWorker.ready)
+  await phone().replica.store.set('push_endpoint', endpoint)
+  return true
+}
+
+/** Leave, once everything is sent. What cannot be sent is returned, and nobody has left. */
+export async function signOut(): Promise<Unsent | null> {
   const { client } = now
   if (client) {
-    await client.outbox.release(true)
-    await client.sync().catch(() => undefined)
+    const left = await client.drain()
+    if (left.mutations + left.files > 0) return left
+    if (await client.replica.store.get('push_endpoint')) {
+      await letMeSleep(door, await navigator.serviceWorker.ready).catch(() => undefined)
+    }
   }
   try {
     await session.signOut()
@@ -145,12 +192,9 @@ export async function signOut(): Promise<void> {
   go('/')
   if (client) {
     client.stop()
-    const { store } = client.replica
     // The pages go first: a question they still ask would hold the database open.
     await tick()
-    const unsent = await client.outbox.unsent()
-    const files = await store.files.where('state').equals('waiting').count()
-    if (unsent.length === 0 && files === 0) await store.delete()
-    else store.close()
+    await client.replica.store.delete()
   }
+  return null
 }

@@ -1,4 +1,4 @@
-import type { Replica } from '../sync'
+import type { Replica } from '@fieldwright/sync'
 import { phone } from './home.svelte'
 
 /** Ask the phone's own database, again whenever the answer may have changed. */

@@ -1,5 +1,5 @@
 import type { Component } from 'svelte'
-import type { Role } from '../sync'
+import type { Role } from '@fieldwright/sync'
 import type { IconName } from './kit/shapes'
 import type { Word } from './words.svelte'
 
@@ -34,6 +34,7 @@ export const DESKS: Desk[] = [
     word: 'role.technician',
     tabs: [
       { href: '#/today', word: 'tab.today', icon: 'today' },
+      { href: '#/pool', word: 'tab.pool', icon: 'pin' },
       { href: '#/van', word: 'tab.van', icon: 'van' },
       { href: '#/search', word: 'tab.search', icon: 'search' },
       { href: '#/attention', word: 'tab.attention', icon: 'attention' },
@@ -66,6 +67,7 @@ const PAGES: PageEntry[] = [
   { path: ['today'], role: 'technician', load: plain(() => import('./engineer/Today.svelte')) },
   { path: ['visit', ':', 'finish'], role: 'technician', load: () => import('./engineer/Finish.svelte') },
   { path: ['visit', ':'], role: 'technician', load: () => import('./engineer/VisitPage.svelte') },
+  { path: ['pool'], role: 'technician', load: plain(() => import('./engineer/Pool.svelte')) },
   { path: ['van'], role: 'technician', load: plain(() => import('./engineer/Van.svelte')) },
   { path: ['receive'], role: 'technician', load: plain(() => import('./engineer/Receive.svelte')) },
   { path: ['search'], role: 'technician', load: plain(() => import('./engineer/Search.svelte')) },

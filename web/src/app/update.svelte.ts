@@ -6,12 +6,14 @@ export const update = $state<{ waiting: ServiceWorker | null }>({ waiting: null 
 export function watchForUpdates(): void {
   if (!import.meta.env.PROD || !('serviceWorker' in navigator)) return
   let reloaded = false
-  const controlled = navigator.serviceWorker.controller !== null
+  let controlled = navigator.serviceWorker.controller !== null
   navigator.serviceWorker.addEventListener('controllerchange', () => {
     // The first worker of a phone takes the page over without a reason to load it again.
-    if (reloaded || !controlled) return
-    reloaded = true
-    location.reload()
+    if (controlled && !reloaded) {
+      reloaded = true
+      location.reload()
+    }
+    controlled = true
   })
   void navigator.serviceWorker.register('/app/sw.js', { scope: '/app/', updateViaCache: 'none' }).then((registration) => {
     const look = (): void => {
@@ -26,6 +28,11 @@ export function watchForUpdates(): void {
       void registration.update()
     })
   }, () => undefined)
+}
+
+/** Look for a newer build now, because the server says that this one is too old. */
+export async function lookNow(): Promise<void> {
+  await (await navigator.serviceWorker?.getRegistration('/app/'))?.update().catch(() => undefined)
 }
 
 export function letIn(): void {

@@ -1,5 +1,5 @@
-import type { Label, Language } from '../sync'
-import { inLanguage } from '../sync'
+import type { Label, Language } from '@fieldwright/sync'
+import { inLanguage } from '@fieldwright/sync'
 import type en from './words/en.json'
 
 export type Word = Exclude<keyof typeof en, `${string}#one` | `${string}#other`> | Stem<keyof typeof en>

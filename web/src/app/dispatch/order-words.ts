@@ -1,4 +1,4 @@
-import type { WorkOrder } from '../../sync'
+import type { WorkOrder } from '@fieldwright/sync'
 import type { TimelineItem } from '../api'
 import { clock, dayAndClock, dayIn } from '../time'
 import { t, type Word } from '../words.svelte'

@@ -1,4 +1,4 @@
-import type { Outcome, Replica } from '../../sync'
+import type { Outcome, Replica } from '@fieldwright/sync'
 
 /** The finish form as far as it is filled in. */
 export interface FinishDraft {

@@ -1,4 +1,4 @@
-import type { Visit, VisitState } from '../../sync'
+import type { Visit, VisitState } from '@fieldwright/sync'
 import type { Tone } from '../kit/tone'
 
 export const TONES: Record<VisitState, Tone> = {

@@ -26,6 +26,7 @@ export const SHAPES = {
   off: 'M7 18a4 4 0 0 1-.5-7.97 5.5 5.5 0 0 1 1-2M11 5.7A5.5 5.5 0 0 1 17 9a4.5 4.5 0 0 1 3 7.5M4 4l16 16',
   play: 'M8 5v14l11-7z',
   pause: 'M8 5v14M16 5v14',
+  stop: 'M6 6h12v12H6z',
   scan: 'M4 8V4h4M16 4h4v4M20 16v4h-4M8 20H4v-4M4 12h16',
   clock: 'M12 21a9 9 0 1 0 0-18 9 9 0 0 0 0 18zM12 7v5l3.5 2',
   pen: 'M4 20l1-5L16 4l4 4L9 19z',

@@ -1,0 +1,155 @@
+"""Everybody back at seven, and everybody with nothing to do: bounded work, a clear word, no loss."""
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from api.app import create_app
+from api.herd import AGAIN_FROM_S, AGAIN_TO_S, Gate
+from core.database import Database
+from core.errors import Busy
+from core.unit import reading
+from tests.doors import Phone, settings_for
+from tests.makers import Maker
+from work.models import Comment
+
+PHONES, MUTATIONS = 12, 4
+
+
+def at_once(works: list[Callable[[], None]]) -> None:
+    """Run all of these at the same time, and wait for their end."""
+    threads = [threading.Thread(target=work) for work in works]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def test_h40_phones_that_come_back_together_are_served_or_told_when_to_come_again(
+    make: Maker, database: Database, tmp_path: Path
+) -> None:
+    app = create_app(settings_for(tmp_path, FIELDWRIGHT_SYNC_AT_ONCE="1"), db=database)
+    order = str(make.order().id)
+    phones = []
+    for _ in range(PHONES):
+        account = make.account("technician")
+        make.technician(account=account)
+        phone = Phone(app.test_client(), account.email)
+        for number in range(MUTATIONS):
+            phone.say("comment.add", {"order_id": order, "text": f"{number} of {account.name}"})
+        phones.append(phone)
+    start = threading.Barrier(PHONES)
+    statuses: Counter[int] = Counter()
+    waits: list[int] = []
+
+    def drain(phone: Phone) -> None:
+        start.wait()
+        while True:
+            body = {"device_id": str(phone.device_id), "schema": 2, "mutations": phone.outbox}
+            answer = phone.call("POST", "/v1/sync/push", body)
+            statuses[answer.status_code] += 1
+            if answer.status_code == 200:
+                return
+            assert answer.json["code"] == "busy"
+            waits.append(int(answer.headers["Retry-After"]))
+
+    at_once([lambda phone=phone: drain(phone) for phone in phones])  # type: ignore[misc]
+    assert set(statuses) == {200, 503}
+    assert statuses[200] == PHONES
+    assert all(AGAIN_FROM_S <= wait <= AGAIN_TO_S for wait in waits)
+    assert len(set(waits)) > 1, "they are not sent back all at once"
+    with reading(make.system) as unit:
+        texts = list(unit.session.scalars(sa.select(Comment.text)))
+    assert len(texts) == len(set(texts)) == PHONES * MUTATIONS
+
+
+def test_h40_a_morning_of_pushes_does_not_stand_in_the_way_of_those_who_only_look(
+    make: Maker, database: Database, tmp_path: Path
+) -> None:
+    app = create_app(settings_for(tmp_path, FIELDWRIGHT_SYNC_AT_ONCE="1"), db=database)
+    account = make.account("technician")
+    make.technician(account=account)
+    phone = Phone(app.test_client(), account.email)
+    gate = app.extensions["fieldwright.gates"]["push"]
+    gate.wait = 0.01
+    with gate.passing():
+        body = {"device_id": str(phone.device_id), "schema": 2, "mutations": []}
+        assert phone.call("POST", "/v1/sync/push", body).status_code == 503
+        phone.pull()
+    assert phone.call("POST", "/v1/sync/push", body).status_code == 200
+
+
+def test_a_gate_lets_so_many_in_and_as_many_wait() -> None:
+    gate = Gate(2, wait=30)
+    inside = threading.Barrier(3)
+    leave = threading.Event()
+    passed: list[str] = []
+
+    def pass_through(name: str) -> None:
+        with gate.passing():
+            passed.append(name)
+            if not leave.is_set():
+                inside.wait()
+                leave.wait()
+
+    first = [threading.Thread(target=pass_through, args=(name,)) for name in ("a", "b")]
+    for thread in first:
+        thread.start()
+    inside.wait()
+    waiting = [threading.Thread(target=pass_through, args=(name,)) for name in ("c", "d")]
+    for thread in waiting:
+        thread.start()
+    while gate._waiting < 2:
+        pass
+    with pytest.raises(Busy) as refused, gate.passing():
+        pass
+    assert refused.value.details["retry_after"] >= AGAIN_FROM_S
+    leave.set()
+    for thread in first + waiting:
+        thread.join()
+    assert sorted(passed) == ["a", "b", "c", "d"]
+
+
+def test_a_place_is_given_back_by_those_who_fail() -> None:
+    gate = Gate(1, wait=0)
+    for _ in range(3):
+        with pytest.raises(ZeroDivisionError), gate.passing():
+            raise ZeroDivisionError
+    with gate.passing():
+        pass
+
+
+@pytest.fixture
+def statements(database: Database) -> Iterator[list[str]]:
+    """Give every statement that the database is asked from now on."""
+    said: list[str] = []
+
+    def note(_conn: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        said.append(statement)
+
+    sa.event.listen(database.engine, "before_cursor_execute", note)
+    yield said
+    sa.event.remove(database.engine, "before_cursor_execute", note)
+
+
+def test_h39_a_phone_with_nothing_to_do_costs_a_look_at_the_counters(
+    make: Maker, phone: Callable[..., Phone], statements: list[str]
+) -> None:
+    account = make.account("technician")
+    technician = make.technician(account=account)
+    for _ in range(5):
+        make.visit(by=technician)
+    mobile = phone(account)
+    mobile.pull()
+    mobile.pull()
+    statements.clear()
+    assert mobile.pull_page() is None
+    asked = [s for s in statements if s.lstrip().upper().startswith(("SELECT", "INSERT", "UPDATE"))]
+    assert not [s for s in asked if not s.lstrip().upper().startswith("SELECT")], "no write"
+    assert not [s for s in asked if "feed_entry" in s or "document" in s], "no rows"
+    assert len(asked) <= 12
