@@ -44,7 +44,12 @@ def exact(content: Any) -> bytes:
 
 def fingerprint(content: Any) -> bytes:
     """Return what tells two contents apart that came under one key."""
-    return hashlib.sha256(exact(content)).digest()
+    return hashed_content(exact(content))
+
+
+def hashed_content(content: bytes) -> bytes:
+    """Return the fingerprint of a content whose exact bytes are known."""
+    return hashlib.sha256(content).digest()
 
 
 def earlier(unit: Unit, sender_id: UUID, key: str, print_: bytes) -> Receipt | None:

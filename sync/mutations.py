@@ -6,8 +6,10 @@ A fact is what happened on site: never refused. An intent is a wish, and may be.
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 from core.shapes import Shape, ident, number, text
+from core.unit import Unit
 from parts.actions import receive_slip
 from parts.schemas import ReceiveSlip
 from work import actions as work
@@ -32,6 +34,10 @@ class Mutation:
     `subject` names the argument that holds the id of the row spoken of; `entity` says which class
     it is. `merged` are the fields that are merged one by one against the version the phone saw, and
     whose value stands where both sides changed one: the office's, or text of both.
+
+    `gather` reads together what a group of such mutations will ask for, given their subjects and
+    arguments. An action with one does no harm when it fails: it checks all before it changes
+    anything, or is done again behind a savepoint.
     """
 
     subject: str
@@ -41,6 +47,7 @@ class Mutation:
     fact: bool = True
     makes_id: bool = False
     merged: dict[str, str] = field(default_factory=dict)
+    gather: Callable[[Unit, list[tuple[UUID, dict[str, Any]]]], None] | None = None
 
 
 class Nothing(Shape):
@@ -66,7 +73,14 @@ MUTATIONS: dict[str, Mutation] = {
     "visit.answer": Mutation("visit_id", "visit", Answer, work.answer_step),
     "visit.complete": Mutation("visit_id", "visit", CompleteVisit, work.complete_visit),
     "part.consume": Mutation("visit_id", "visit", UsePart, work.use_part, makes_id=True),
-    "comment.add": Mutation("order_id", "work_order", NewComment, work.add_comment, makes_id=True),
+    "comment.add": Mutation(
+        "order_id",
+        "work_order",
+        NewComment,
+        work.add_comment,
+        makes_id=True,
+        gather=work.expect_comments,
+    ),
     "photo.attach": Mutation("visit_id", "visit", NewPhoto, work.attach_photo, makes_id=True),
     "signoff.seal": Mutation("visit_id", "visit", SealSignOff, work.seal_signoff, makes_id=True),
     "slip.receive": Mutation("slip_id", "issue_slip", ReceiveSlip, receive_slip),

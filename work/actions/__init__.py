@@ -1,7 +1,7 @@
 """What people do with requests, orders and visits."""
 
 from work.actions.attention import raise_attention, settle_attention
-from work.actions.notes import add_comment, attach_photo, photo_arrived
+from work.actions.notes import add_comment, attach_photo, expect_comments, photo_arrived
 from work.actions.orders import (
     cancel_order,
     close_order,
@@ -39,6 +39,7 @@ __all__ = [
     "decline_visit",
     "edit_order",
     "edit_visit",
+    "expect_comments",
     "give_verdict",
     "hold_order",
     "open_order",

@@ -1,6 +1,7 @@
 """What is only ever added: comments and photos."""
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select
@@ -14,6 +15,12 @@ from work.actions.attention import flag_stranger
 from work.events import PhotoArrived
 from work.models import Comment, Photo, PhotoState, Visit, WorkOrder
 from work.queries import signoff_of
+
+
+def expect_comments(unit: Unit, sayings: list[tuple[UUID, dict[str, Any]]]) -> None:
+    """Read together what many comments need: their orders, and which of them stand already."""
+    unit.expect(WorkOrder, [order_id for order_id, _ in sayings])
+    unit.expect(Comment, [args["id"] for _, args in sayings])
 
 
 def add_comment(unit: Unit, order_id: UUID, *, text: str, id: UUID | None = None) -> Comment:
