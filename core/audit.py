@@ -69,10 +69,7 @@ def plain(value: Any) -> Any:
         return value.hex()
     if isinstance(value, datetime | date | UUID):
         return str(value)
-    if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [plain(item) for item in value]
+    # Lists and mappings come from JSON columns: what is in them is plain already.
     return value
 
 

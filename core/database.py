@@ -134,6 +134,12 @@ class FlushedSession(Session):
             "A bulk operation would not reach the change feed; add or change rows one by one."
         )
 
+    def flush(self, objects: Any = None) -> None:
+        """Write what was changed; first what was put aside to be written together."""
+        if write_first := self.info.get("write_first"):
+            write_first()
+        super().flush(objects)
+
     bulk_save_objects = _refuse
     bulk_insert_mappings = _refuse
     bulk_update_mappings = _refuse

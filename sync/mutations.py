@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from core.shapes import Shape, ident, number, text
+from core.shapes import Shape
 from core.unit import Unit
 from parts.actions import receive_slip
 from parts.schemas import ReceiveSlip
@@ -20,6 +20,7 @@ from work.schemas import (
     CompleteVisit,
     Decline,
     EditOrder,
+    InstalledPart,
     NewComment,
     NewPhoto,
     Reason,
@@ -54,15 +55,6 @@ class Nothing(Shape):
     """No arguments but the subject."""
 
 
-class UsePart(Shape):
-    """A part that went from the van into the machine."""
-
-    id = ident(required=True)
-    part_id = ident(required=True)
-    qty = number(required=True, least=1, most=1_000_000)
-    code = text(none=True, most=200)
-
-
 MUTATIONS: dict[str, Mutation] = {
     "visit.accept": Mutation("visit_id", "visit", Nothing, work.accept_visit, fact=False),
     "visit.decline": Mutation("visit_id", "visit", Decline, work.decline_visit, fact=False),
@@ -71,8 +63,14 @@ MUTATIONS: dict[str, Mutation] = {
     "visit.start": Mutation("visit_id", "visit", Nothing, work.start_work),
     "visit.pause": Mutation("visit_id", "visit", Reason, work.pause_visit),
     "visit.answer": Mutation("visit_id", "visit", Answer, work.answer_step),
-    "visit.complete": Mutation("visit_id", "visit", CompleteVisit, work.complete_visit),
-    "part.consume": Mutation("visit_id", "visit", UsePart, work.use_part, makes_id=True),
+    "visit.complete": Mutation(
+        "visit_id",
+        "visit",
+        CompleteVisit,
+        work.complete_visit,
+        gather=work.expect_completions,
+    ),
+    "part.consume": Mutation("visit_id", "visit", InstalledPart, work.use_part, makes_id=True),
     "comment.add": Mutation(
         "order_id",
         "work_order",

@@ -281,7 +281,7 @@ class _Batch:
         self, group: list[Said], first: bool, careful: set[UUID]
     ) -> tuple[list[dict[str, Any]], int]:
         """Apply a group in one transaction."""
-        with unit_of_work(self.actor, action="device.contact") as unit:
+        with unit_of_work(self.actor, action="sync.push") as unit:
             device = _device(unit, self.device_id)
             if first:
                 self._greet(unit, device)

@@ -440,7 +440,10 @@ def memberships_from_nothing(connection: sa.Connection) -> set[tuple[str, str, U
         if row.gone or (scope, *key) in found:
             return
         found.add((scope, *key))
-        for target in (*((name, UUID(row_id)) for name, row_id in row.links), *children.get(key, [])):
+        for target in (
+            *((name, UUID(row_id)) for name, row_id in row.links),
+            *children.get(key, []),
+        ):
             hold(scope, target)
 
     for key, row in rows.items():

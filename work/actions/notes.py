@@ -29,15 +29,14 @@ def add_comment(unit: Unit, order_id: UUID, *, text: str, id: UUID | None = None
     order = unit.must(WorkOrder, order_id, "No such work order.")
     if id is not None and (said := unit.get(Comment, id)) is not None:
         return said
-    return unit.add(
-        Comment(
-            id=id or new_id(),
-            order_id=order.id,
-            author=unit.actor.name,
-            author_id=unit.actor.account_id,
-            text=text,
-            at=unit.happened_at,
-        )
+    return unit.append(
+        Comment,
+        id=id,
+        order_id=order.id,
+        author=unit.actor.name,
+        author_id=unit.actor.account_id,
+        text=text,
+        at=unit.happened_at,
     )
 
 
