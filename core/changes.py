@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session, attributes
+from sqlalchemy.orm import Session
+from sqlalchemy.orm.attributes import instance_state
 from sqlalchemy.orm.exc import StaleDataError
 
 from core import bulk
@@ -23,7 +24,7 @@ Changed = tuple[Versioned, list[str]]
 
 def changed_names(row: Any) -> list[str]:
     """Return the columns that were set to something else since the row was read."""
-    state = sa.inspect(row)
+    state = instance_state(row)
     now, columns = state.dict, state.mapper.columns
     return [
         name
@@ -55,11 +56,12 @@ def _place(model: type, names: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
     return model.__name__, names
 
 
-def settle(row: Versioned, names: Sequence[str]) -> None:
+def settle(row: Versioned) -> None:
     """Tell the mapper that the row stands in the database as it is, one version further."""
-    for name in names:
-        attributes.set_committed_value(row, name, getattr(row, name))
-    attributes.set_committed_value(row, "version", row.version + 1)
+    state: Any = instance_state(row)
+    state.dict["version"] = row.version + 1
+    # What the mapper itself does with a row that it has written.
+    state._commit_all(state.dict, state.session.identity_map)
 
 
 def _update(
@@ -71,7 +73,7 @@ def _update(
         table,
         [
             {"org_id": row.org_id, "id": row.id, "version": row.version}
-            | {name: getattr(row, name) for name in names}
+            | {name: row.__dict__[name] for name in names}
             for row in rows
         ],
     )

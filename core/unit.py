@@ -14,6 +14,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.orm import InstrumentedAttribute, LoaderCallableStatus, Session
+from sqlalchemy.orm.attributes import instance_state
 
 from core import audit, bulk, changes, clock, feed, jobs, rows, tenancy
 from core.actor import Actor
@@ -70,13 +71,13 @@ class Unit:
         self.notices: list[Notice] = []
         self.queued = 0
         self._changes: list[tuple[Any, audit.Change, Step | None]] = []
-        # What is known without asking again: rows made or locked here, and ids that no row has.
-        self._made: dict[tuple[type, UUID], Any] = {}
-        self._locked: dict[tuple[type, UUID], Any] = {}
-        self._absent: set[tuple[type, UUID]] = set()
+        # What is known without asking again: rows by number of id, those locked or made here,
+        # and ids that no row has.
+        self._known: dict[tuple[type, int], Any] = {}
+        self._listed: dict[type, set[str]] = {}
+        self._locked: set[tuple[type, int]] = set()
+        self._absent: set[tuple[type, int]] = set()
         self._rows_of: dict[tuple[type, str, Any], list[Any]] = {}
-        # The session holds its rows weakly.
-        self._kept: list[Any] = []
         # Rows that are written together, past the mapper, and not changed in this unit.
         self._appended: list[Any] = []
         self._written: list[Any] = []
@@ -94,17 +95,20 @@ class Unit:
 
     def get(self, model: type[R], row_id: UUID, *, options: Sequence[Any] = ()) -> R | None:
         """Return the organisation's row of this id."""
-        key = (model, row_id)
-        row: R | None = self._made.get(key) or self._locked.get(key)
+        key = (model, row_id.int)
+        row: R | None = self._known.get(key)
         if row is None and key not in self._absent:
             row = self.session.get(model, (self.actor.org_id, row_id), options=list(options))
-        return self._handed(row)
+        return row if row is None else self._handed(row)
 
     def take(self, model: type[R], row_id: UUID) -> R | None:
         """Return the row as it is now, locked against other writers until the end of the unit."""
-        key = (model, row_id)
-        row: R | None = self._made.get(key) or self._locked.get(key)
-        if row is None and key not in self._absent:
+        key = (model, row_id.int)
+        if key in self._absent:
+            return None
+        if key in self._locked:
+            row: R | None = self._known[key]
+        else:
             row = self.session.get(
                 model,
                 (self.actor.org_id, row_id),
@@ -112,16 +116,18 @@ class Unit:
                 populate_existing=False,
             )
             if row is not None:
-                self._locked[key] = row
-        return self._handed(row)
+                self._known[key] = row
+                self._locked.add(key)
+        return row if row is None else self._handed(row)
 
     def _handed(self, row: T) -> T:
         """Note which step may change the row; what an earlier step changed in it is written first."""
-        if self._step is not None and row is not None:
-            another = self._step_of.get(id(row), self._step) is not self._step
-            if another and _audited(row) and sa.inspect(row).modified:
+        step = self._step
+        if step is not None:
+            another = self._step_of.get(id(row), step) is not step
+            if another and _audited(row) and instance_state(row).modified:
                 self.session.flush()
-            self._step.rows[id(row)] = row
+            step.rows[id(row)] = row
         return row
 
     def expect(
@@ -132,28 +138,21 @@ class Unit:
         Locks are taken in the order of ids. `again` looks once more for what was not there before.
         Returns the rows that were read.
         """
+        wanted = {row_id for row_id in ids if row_id is not None}
         if again:
-            self._absent.difference_update((model, row_id) for row_id in ids)
-        wanted = sorted(
-            {
-                row_id
-                for row_id in ids
-                if row_id is not None
-                and (model, row_id) not in self._made
-                and (model, row_id) not in self._absent
-                and (model, row_id) not in self._locked
-            }
-        )
+            self._absent.difference_update((model, row_id.int) for row_id in wanted)
+        have: Any = self._locked if lock else self._known
+        wanted = {
+            row_id
+            for row_id in wanted
+            if (model, row_id.int) not in have and (model, row_id.int) not in self._absent
+        }
         if not wanted:
             return []
-        query = sa.select(model).where(model.org_id == self.org_id, self._among(model.id, wanted))
+        among = self._among(model.id, sorted(wanted))
+        query = sa.select(model).where(model.org_id == self.org_id, among)
         read = self._read(query.order_by(model.id), lock)
-        found = {row.id: row for row in read}
-        for row_id in wanted:
-            if (row := found.get(row_id)) is None:
-                self._absent.add((model, row_id))
-            elif lock:
-                self._locked[(model, row_id)] = row
+        self._absent.update((model, row_id.int) for row_id in wanted - {row.id for row in read})
         return read
 
     def expect_rows(
@@ -166,12 +165,11 @@ class Unit:
             return []
         query = sa.select(model).where(model.org_id == self.org_id, self._among(column, wanted))
         read = self._read(query.order_by(model.id), lock)
+        self._listed.setdefault(model, set()).add(column.key)
         for value in wanted:
             self._rows_of[(model, column.key, value)] = []
         for row in read:
             self._rows_of[(model, column.key, getattr(row, column.key))].append(row)
-            if lock:
-                self._locked[(model, row.id)] = row
         return read
 
     def _among(self, column: Any, values: list[Any]) -> Any:
@@ -182,7 +180,12 @@ class Unit:
             # What was read before the lock may be old.
             query = query.with_for_update(key_share=True).execution_options(populate_existing=True)
         read = list(self.session.scalars(query))
-        self._kept.extend(read)
+        for row in read:
+            key = (type(row), row.id.int)
+            # The session itself holds its rows weakly.
+            self._known[key] = row
+            if lock:
+                self._locked.add(key)
         return read
 
     def rows_of(self, column: InstrumentedAttribute[Any], value: Any) -> list[Any]:
@@ -191,13 +194,7 @@ class Unit:
         known = self._rows_of.get((model, column.key, value))
         if known is None:
             return list(self.session.scalars(sa.select(model).where(column == value)))
-        fresh = [
-            row
-            for (kind, _), row in self._made.items()
-            if kind is model and getattr(row, column.key) == value
-        ]
-        held = [row for row in known if getattr(row, column.key) == value]
-        return [self._handed(row) for row in (*held, *fresh)]
+        return [self._handed(row) for row in known if getattr(row, column.key) == value]
 
     def must(self, model: type[R], row_id: UUID, missing: str) -> R:
         """Return the row.
@@ -218,13 +215,23 @@ class Unit:
             given: Any = row.id
             if given is None:
                 row.id = new_id()
-            self._made[(type(row), row.id)] = row
+            self._remember(row)
         if self._step is not None:
             self._step_of[id(row)] = self._step
             self._step.made += 1
             if isinstance(row, Synced):
                 self._step.changed[id(row)] = row
         return row
+
+    def _remember(self, row: Identified) -> None:
+        key = (type(row), row.id.int)
+        self._known[key] = row
+        self._locked.add(key)
+        self._absent.discard(key)
+        for name in self._listed.get(type(row), ()):
+            rows_of = self._rows_of.get((type(row), name, getattr(row, name)))
+            if rows_of is not None:
+                rows_of.append(row)
 
     def append(self, model: type[A], **values: Any) -> A:
         """Put a new row into the transaction that nobody will change in it: quicker than `add` for many.
@@ -236,7 +243,7 @@ class Unit:
         row: A = rows.new(model, self.org_id, values)
         self._appended.append(row)
         if isinstance(row, Identified):
-            self._made[(model, row.id)] = row
+            self._remember(row)
         if self._step is not None:
             self._step_of[id(row)] = self._step
             self._step.made += 1
@@ -286,17 +293,22 @@ class Unit:
         self.session.flush()
         mark, events, queued = len(self._changes), len(self.events), self.queued
         notices, written = len(self.notices), len(self._written)
-        known = (dict(self._made), dict(self._locked), set(self._absent), dict(self._rows_of))
+        known, locked, absent = dict(self._known), set(self._locked), set(self._absent)
+        rows_of = {key: list(rows) for key, rows in self._rows_of.items()}
         nested = self.session.begin_nested()
         try:
             yield
             self.session.flush()
         except BaseException:
             nested.rollback()
+            for row, *_ in self._changes[mark:]:
+                if row in self.session:
+                    self.session.expire(row)
             del self._changes[mark:], self.events[events:], self.notices[notices:]
             del self._appended[:], self._written[written:]
             # A lock taken after the savepoint went with it.
-            self._made, self._locked, self._absent, self._rows_of = known
+            self._known, self._locked, self._absent = known, locked, absent
+            self._rows_of = rows_of
             self.queued = queued
             raise
         nested.commit()
@@ -314,7 +326,7 @@ class Unit:
             yield step
         finally:
             for row in step.rows.values():
-                if sa.inspect(row).modified:
+                if instance_state(row).modified:
                     self._step_of.setdefault(id(row), step)
                     if isinstance(row, Synced):
                         step.changed[id(row)] = row
@@ -322,7 +334,7 @@ class Unit:
 
     def changed_by(self, step: Step) -> bool:
         """Tell whether the step, as far as it has got, has made or changed a row."""
-        return bool(step.made) or any(sa.inspect(row).modified for row in step.rows.values())
+        return bool(step.made) or any(instance_state(row).modified for row in step.rows.values())
 
     def versions(self) -> dict[str, int]:
         """Return the versions of the synced rows changed so far, as `entity:id`."""
@@ -348,7 +360,7 @@ class Unit:
         """Write feed, jobs and audit, and commit, once."""
         self.session.flush()
         for row in self._written:
-            if sa.inspect(row).modified:
+            if instance_state(row).modified:
                 raise RuntimeError(f"An appended {type(row).__name__} is not changed; add it.")
         connection = self.session.connection()
         self.queued += jobs.enqueue_listeners(connection, self.org_id, self.events)
@@ -428,7 +440,7 @@ class Unit:
         for row, names in changes.write_together(session, changed):
             if _noted(row):
                 self._keep_change(row, *_differences(row, names))
-            changes.settle(row, names)
+            changes.settle(row)
 
     def _touch(self, row: Merged, names: list[str]) -> list[str]:
         """Note at which version, and by which device, each field is being changed."""
@@ -444,7 +456,7 @@ _COUNTED = frozenset({"touched", "version"})
 
 def _differences(row: Any, names: list[str]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return what these columns held and what they hold now, as the trail shows it."""
-    state = sa.inspect(row)
+    state = instance_state(row)
     shown = [name for name in names if name != "touched" and name not in SECRETS]
     return (
         {name: _shown(state.committed_state[name]) for name in shown},
@@ -478,7 +490,7 @@ def _key(row: Any) -> str:
 
 def _values(row: Any, *, filled: bool = False) -> dict[str, Any]:
     """Return the row as the trail shows it; `filled` leaves out what is empty."""
-    state = sa.inspect(row)
+    state = instance_state(row)
     now = state.dict
     return {
         name: audit.plain(now[name])
