@@ -31,7 +31,11 @@ class Receipt(Tenanted, Base):
     said: Mapped[bytes | None]
     happened_at: Mapped[datetime]
     received_at: Mapped[datetime]
-    __table_args__ = (sa.Index("ix_receipt_seq", "org_id", "sender_id", "seq"),)
+    __table_args__ = (
+        sa.Index("ix_receipt_seq", "org_id", "sender_id", "seq"),
+        # A phone that was restored says again on a new device what it had said on the old one.
+        sa.Index("ix_receipt_key", "org_id", "key"),
+    )
 
 
 def exact(content: Any) -> bytes:

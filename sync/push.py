@@ -292,13 +292,17 @@ class _Batch:
                 if str(item.id) in known
             }
             fresh = [item for item in group if item.id not in answers]
+            said_before = _said_on_another_device(unit, device, fresh)
             if fresh and fresh[0].seq != device.last_seq + 1:
                 raise Gap(
                     "A mutation before this one is missing.", expected_seq=device.last_seq + 1
                 )
-            outcomes = self._outcomes(unit, device, fresh, careful)
+            outcomes = self._outcomes(
+                unit, device, [item for item in fresh if item.id not in said_before], careful
+            )
             unit.session.flush()
-            answers |= _keep_receipts(unit, device, outcomes)
+            again = [(item, said_before[item.id]) for item in fresh if item.id in said_before]
+            answers |= _keep_receipts(unit, device, outcomes, again)
             if fresh:
                 device.last_seq = fresh[-1].seq
             return [answers[item.id] for item in group], device.last_seq
@@ -316,7 +320,6 @@ class _Batch:
         confirmed = contact.confirmed_seq
         if confirmed is not None and device.confirmed_seq < confirmed <= device.last_seq:
             device.confirmed_seq = confirmed
-            _forget_receipts(unit, self.device_id, confirmed)
         for item, following in itertools.pairwise(said):
             if following.seq != item.seq + 1:
                 raise Gap(
@@ -372,18 +375,6 @@ def _device(unit: Unit, device_id: UUID) -> Device:
     return device
 
 
-def _forget_receipts(unit: Unit, device_id: UUID, confirmed_seq: int) -> None:
-    unit.session.execute(
-        sa.delete(Receipt)
-        .where(
-            Receipt.sender_id == device_id,
-            Receipt.seq <= confirmed_seq,
-            Receipt.status.not_in(KEPT_WHOLE),
-        )
-        .execution_options(synchronize_session=False)
-    )
-
-
 def _check_fork(unit: Unit, device: Device, said: list[Said]) -> None:
     """See that every number and id that came before comes with what it came with then."""
     if not said:
@@ -427,6 +418,26 @@ def _receipts_of(unit: Unit, device: Device, group: list[Said]) -> dict[str, Any
     return {receipt.key: receipt for receipt in unit.session.execute(query)}
 
 
+def _said_on_another_device(unit: Unit, device: Device, fresh: list[Said]) -> dict[UUID, Any]:
+    """Return the receipts of what this person said before on a device that was restored or copied since.
+
+    A mutation takes effect once, whichever device says it again.
+    """
+    if not fresh:
+        return {}
+    ids = {str(item.id): item for item in fresh}
+    query = (
+        select(Receipt.key, Receipt.status, Receipt.answer, Receipt.fingerprint)
+        .join(Device, (Device.org_id == Receipt.org_id) & (Device.id == Receipt.sender_id))
+        .where(
+            bulk.among(unit.session.connection(), Receipt.key, sorted(ids)),
+            Device.account_id == device.account_id,
+            Receipt.sender_id != device.id,
+        )
+    )
+    return {ids[receipt.key].id: receipt for receipt in unit.session.execute(query)}
+
+
 def _statuses_of(unit: Unit, device: Device, fresh: list[Said]) -> dict[str, str]:
     """Return what became of the earlier mutations that these depend on."""
     needed = {str(needed) for item in fresh for needed in item.depends_on}
@@ -458,12 +469,11 @@ def _gather(unit: Unit, fresh: list[Said]) -> None:
 
 
 def _keep_receipts(
-    unit: Unit, device: Device, outcomes: list[_Outcome]
+    unit: Unit, device: Device, outcomes: list[_Outcome], said_before: list[tuple[Said, Any]]
 ) -> dict[UUID, dict[str, Any]]:
     """Write the receipts in one statement, and return the answers they hold."""
     answers: dict[UUID, dict[str, Any]] = {}
     rows = []
-    now = clock.now()
     for outcome in outcomes:
         said = outcome.said
         answer: dict[str, Any] = {
@@ -477,23 +487,29 @@ def _keep_receipts(
         if outcome.error:
             answer["error"] = outcome.error
         answers[said.id] = answer
-        rows.append(
-            {
-                "org_id": unit.org_id,
-                "sender_id": device.id,
-                "key": str(said.id),
-                "seq": said.seq,
-                "type": said.type,
-                "fingerprint": said.print_,
-                "status": outcome.status,
-                "answer": orjson.dumps(answer, option=orjson.OPT_UTC_Z),
-                "said": said.raw if outcome.status in KEPT_WHOLE else None,
-                "happened_at": said.happened_at,
-                "received_at": now,
-            }
-        )
+        rows.append(_receipt(unit, device, said, answer))
+    for said, earlier in said_before:
+        answer = orjson.loads(earlier.answer) | {"seq": said.seq}
+        answers[said.id] = answer | {"replayed": True}
+        rows.append(_receipt(unit, device, said, answer))
     bulk.insert(unit.session.connection(), receipts, rows)
     return answers
+
+
+def _receipt(unit: Unit, device: Device, said: Said, answer: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "org_id": unit.org_id,
+        "sender_id": device.id,
+        "key": str(said.id),
+        "seq": said.seq,
+        "type": said.type,
+        "fingerprint": said.print_,
+        "status": answer["status"],
+        "answer": orjson.dumps(answer, option=orjson.OPT_UTC_Z),
+        "said": said.raw if answer["status"] in KEPT_WHOLE else None,
+        "happened_at": said.happened_at,
+        "received_at": clock.now(),
+    }
 
 
 _Result = tuple[str, dict[str, Any] | None]

@@ -24,6 +24,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["parent_no"], ["document.no"], name=op.f("fk_hanging_parent_no")),
         sa.PrimaryKeyConstraint("parent_no", "child_no", name=op.f("pk_hanging")),
     )
+    op.create_index("ix_receipt_key", "receipt", ["org_id", "key"])
     _unpack()
     with op.batch_alter_table("document") as batch:
         batch.drop_column("children")
@@ -72,4 +73,5 @@ def downgrade() -> None:
         batch.add_column(
             sa.Column("children", core.models.Json, nullable=False, server_default="[]")
         )
+    op.drop_index("ix_receipt_key", "receipt")
     op.drop_table("hanging")

@@ -465,14 +465,19 @@ def expect_uses(
     if van is None:
         return
     known = [(part_id, machine) for _, part_id, machine in uses if unit.get(Part, part_id)]
-    hold(
-        unit,
-        [
-            (place, part_id)
-            for part_id, machine in known
-            for place in (van, asset_place(unit, machine))
-        ],
+    used = {
+        account_id_of(place.id, part_id): (place, part_id)
+        for part_id, machine in known
+        for place in [asset_place(unit, machine)]
+    }
+    places = (van.id, unexplained_place_id(van.id))
+    held = _locked(
+        unit, {*used, *(account_id_of(place, part_id) for part_id, _ in known for place in places)}
     )
+    # The van's own accounts are opened by the use, which also tells the phone of them.
+    if missing := sorted(set(used) - set(held)):
+        _open_accounts(unit, [used[account_id] for account_id in missing])
+        unit.expect(StockAccount, missing, lock=True, again=True)
     unit.expect(VanStock, [account_id_of(van.id, part_id) for _, part_id, _ in uses])
     unit.expect(
         StockTransfer,
