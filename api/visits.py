@@ -14,7 +14,6 @@ from core.errors import NotFound
 from core.shapes import page_of
 from core.unit import Unit
 from people.permissions import require
-from sync.mutations import UsePart
 from work import actions, queries
 from work.models import Visit
 from work.schemas import (
@@ -24,6 +23,7 @@ from work.schemas import (
     Decline,
     EditVisit,
     HoldVisit,
+    InstalledPart,
     LinkView,
     NewPhoto,
     NewTime,
@@ -218,7 +218,7 @@ class Completion(MethodView):
 class Parts(MethodView):
     """Parts used."""
 
-    @blp.arguments(UsePart)
+    @blp.arguments(InstalledPart)
     @blp.response(200, VisitView)
     def post(self, data: dict[str, Any], visit_id: UUID) -> Response:
         """Note a part that went from the van into the machine."""

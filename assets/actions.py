@@ -1,6 +1,6 @@
 """What people do with customers, sites and machines."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -164,6 +164,12 @@ def add_failure_code(
     )
 
 
+def expect_repairs(unit: Unit, order_nos: Iterable[str], asset_ids: Iterable[UUID | None]) -> None:
+    """Read together what the history of many finished orders needs."""
+    unit.expect(Asset, asset_ids, lock=True)
+    unit.expect_rows(Repair.order_no, order_nos)
+
+
 def record_repair(
     unit: Unit,
     asset: Asset,
@@ -179,14 +185,21 @@ def record_repair(
     **details: Any,
 ) -> Repair:
     """Write a line into the machine's history. The same order again replaces its line."""
-    repair = unit.session.scalar(select(Repair).where(Repair.order_no == order_no))
+    line = details | {
+        "day": day,
+        "finished_at": finished_at,
+        "kind": kind,
+        "title": title,
+        "parts": list(parts),
+        "cost_micro": cost_micro,
+        "cost_doubted": cost_doubted,
+    }
+    repair = next(iter(unit.rows_of(Repair.order_no, order_no)), None)
     if repair is None:
-        repair = unit.add(Repair(id=new_id(), order_no=order_no, asset_id=asset.id))
-    repair.day, repair.finished_at = day, finished_at
-    repair.kind, repair.title = kind, title
-    repair.parts, repair.cost_micro, repair.cost_doubted = list(parts), cost_micro, cost_doubted
-    for name, value in details.items():
-        setattr(repair, name, value)
+        repair = unit.add(Repair(id=new_id(), order_no=order_no, asset_id=asset.id, **line))
+    else:
+        for name, value in line.items():
+            setattr(repair, name, value)
     _refresh_recent(asset, repair)
     return repair
 

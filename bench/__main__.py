@@ -6,20 +6,23 @@ import sys
 
 import structlog
 
-from bench import orders, planning
+from bench import orders, planning, sync
 
 KINDS = ("sqlite", "postgresql")
 
 
 def main() -> None:
     """Run the benchmarks named, or all."""
-    wanted = sys.argv[1:] or ["orders", "planning"]
+    wanted = sys.argv[1:] or ["orders", "sync", "planning"]
     with open(os.devnull, "w") as nowhere, contextlib.redirect_stderr(nowhere):
         structlog.reset_defaults()
         for name in wanted:
             if name == "orders":
                 for kind in KINDS:
                     orders.run(kind)
+            elif name == "sync":
+                for kind in KINDS:
+                    sync.run(kind)
             elif name == "planning":
                 planning.run()
 

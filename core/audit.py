@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core import clock
+from core import bulk, clock
 from core.actor import Actor
 from core.models import Base
 
@@ -50,12 +50,15 @@ heads: Any = AuditHead.__table__
 
 @dataclass(slots=True)
 class Change:
-    """What one row was and what it has become; only the fields that differ."""
+    """What one row was and what it has become, by which action; only the fields that differ."""
 
     entity: str
     entity_id: str
+    action: str
+    happened_at: datetime
     before: dict[str, Any]
     after: dict[str, Any]
+    fresh: bool = False
 
 
 def plain(value: Any) -> Any:
@@ -66,10 +69,7 @@ def plain(value: Any) -> Any:
         return value.hex()
     if isinstance(value, datetime | date | UUID):
         return str(value)
-    if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [plain(item) for item in value]
+    # Lists and mappings come from JSON columns: what is in them is plain already.
     return value
 
 
@@ -77,14 +77,7 @@ def _following(previous: bytes, entry: str) -> bytes:
     return hashlib.sha256(previous + entry.encode()).digest()
 
 
-def write(
-    connection: sa.Connection,
-    actor: Actor,
-    *,
-    action: str,
-    happened_at: datetime,
-    changes: list[Change],
-) -> None:
+def write(connection: sa.Connection, actor: Actor, changes: list[Change]) -> None:
     """Append the changes to the organisation's chain.
 
     The head is the last lock of a transaction, held until its commit is visible.
@@ -105,11 +98,11 @@ def write(
             {
                 "n": number,
                 "at": str(now),
-                "happened_at": str(happened_at),
+                "happened_at": str(change.happened_at),
                 "actor": {"kind": actor.kind, "id": actor.account_id, "name": actor.name},
                 "device": actor.device_id,
                 "request": actor.request_id,
-                "action": action,
+                "action": change.action,
                 "entity": change.entity,
                 "id": change.entity_id,
                 "before": change.before,
@@ -124,14 +117,14 @@ def write(
                 "n": number,
                 "at": now,
                 "actor_id": actor.account_id,
-                "action": action,
+                "action": change.action,
                 "entity": change.entity,
                 "entity_id": change.entity_id,
                 "entry": entry,
                 "hash": previous,
             }
         )
-    connection.execute(entries.insert(), rows)
+    bulk.insert(connection, entries, rows)
     connection.execute(heads.update().where(heads.c.org_id == actor.org_id).values(hash=previous))
 
 

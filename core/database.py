@@ -79,7 +79,6 @@ def make_engine(url: str) -> Engine:
             pool_size=8,
             max_overflow=16,
             pool_timeout=10,
-            pool_pre_ping=True,
             pool_recycle=1800,
             json_serializer=_json,
             json_deserializer=orjson.loads,
@@ -90,6 +89,8 @@ def make_engine(url: str) -> Engine:
             },
         )
         event.listen(engine, "connect", _postgresql_connected)
+        event.listen(engine, "checkin", _rested)
+        event.listen(engine, "checkout", _woken)
     # A connection shared by two processes gives one the other's answers: a child starts with none.
     os.register_at_fork(after_in_child=lambda: engine.dispose(close=False))
     return engine
@@ -116,6 +117,26 @@ def _sqlite_begun(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN" if readonly else "BEGIN IMMEDIATE")
 
 
+# A connection that rested longer than this is asked whether it still lives before it is used.
+_RESTED_S = 1.0
+
+
+def _rested(_dbapi: Any, record: Any) -> None:
+    record.info["rested_since"] = time.monotonic()
+
+
+def _woken(dbapi: Any, record: Any, _proxy: Any) -> None:
+    since = record.info.get("rested_since")
+    if since is None or time.monotonic() - since < _RESTED_S:
+        return
+    try:
+        with dbapi.cursor() as cursor:
+            cursor.execute("SELECT 1")
+        dbapi.rollback()
+    except dbapi.Error as error:
+        raise sa.exc.DisconnectionError("The connection was lost.") from error
+
+
 def _postgresql_connected(dbapi: Any, _: Any) -> None:
     with dbapi.cursor() as cursor:
         cursor.execute("SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user")
@@ -134,6 +155,12 @@ class FlushedSession(Session):
             "A bulk operation would not reach the change feed; add or change rows one by one."
         )
 
+    def flush(self, objects: Any = None) -> None:
+        """Write what was changed; first what was put aside to be written together."""
+        if write_first := self.info.get("write_first"):
+            write_first()
+        super().flush(objects)
+
     bulk_save_objects = _refuse
     bulk_insert_mappings = _refuse
     bulk_update_mappings = _refuse
@@ -147,12 +174,14 @@ class Database:
         self.engine = make_engine(url)
         self.sqlite = self.engine.dialect.name == "sqlite"
         if self.sqlite:
-            read = self.engine.execution_options(readonly=True)
+            read = self._plain = self.engine.execution_options(readonly=True)
         else:
             # One snapshot for all that an answer is made of.
             read = self.engine.execution_options(
                 isolation_level="REPEATABLE READ", postgresql_readonly=True
             )
+            # Its transactions are opened by hand.
+            self._plain = self.engine.execution_options(isolation_level="AUTOCOMMIT")
         self._write = sessionmaker(self.engine, class_=FlushedSession, expire_on_commit=False)
         self._read = sessionmaker(read, expire_on_commit=False, autoflush=False)
         self._turn: Any = threading.Lock() if self.sqlite else contextlib.nullcontext()
@@ -168,6 +197,25 @@ class Database:
         """Open a session that reads one snapshot and changes nothing."""
         with self._read() as session:
             yield session
+
+    @contextlib.contextmanager
+    def snapshot(self, announcement: str = "SELECT 1") -> Iterator[Connection]:
+        """Open a read of one snapshot for plain statements, without a session around it.
+
+        On PostgreSQL it begins with the announcement, in the same message as the transaction.
+        """
+        with self._plain.connect() as connection:
+            if self.sqlite:
+                with connection.begin():
+                    yield connection
+                return
+            connection.exec_driver_sql(
+                f"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {announcement}"
+            )
+            try:
+                yield connection
+            finally:
+                connection.exec_driver_sql("ROLLBACK")
 
     def close(self) -> None:
         """Give all connections back."""

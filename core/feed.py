@@ -19,10 +19,9 @@ from uuid import UUID
 
 import orjson
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core import clock
+from core import bulk, clock
 from core.ids import new_id
 from core.models import Base, Number, Synced
 
@@ -68,9 +67,21 @@ class Document(Base):
     body: Mapped[bytes]
     scopes: Mapped[list[str]]
     links: Mapped[list[Any]]
-    children: Mapped[list[Any]]
     gone: Mapped[bool]
     __table_args__ = (sa.UniqueConstraint("org_id", "entity", "id"),)
+
+
+class Hanging(Base):
+    """A document that goes wherever another one goes, such as a comment with its order."""
+
+    __tablename__ = "hanging"
+    parent_no: Mapped[int] = mapped_column(
+        sa.BigInteger, sa.ForeignKey("document.no"), primary_key=True
+    )
+    child_no: Mapped[int] = mapped_column(
+        sa.BigInteger, sa.ForeignKey("document.no"), primary_key=True
+    )
+    org_id: Mapped[UUID]
 
 
 class Scope(Base):
@@ -125,6 +136,7 @@ class Epoch(Base):
 documents: Any = Document.__table__
 scopes: Any = Scope.__table__
 entries: Any = FeedEntry.__table__
+hangings: Any = Hanging.__table__
 
 
 @dataclass(slots=True)
@@ -139,6 +151,7 @@ class Rendered:
     links: list[Link]
     parents: list[Link]
     gone: bool
+    fresh: bool
 
     @property
     def key(self) -> Link:
@@ -146,9 +159,10 @@ class Rendered:
         return self.entity.name, self.id
 
 
-def render(row: Synced) -> Rendered:
+def render(row: Synced, *, fresh: bool = False) -> Rendered:
     """Return the row as a document, with the scopes and the documents it names.
 
+    `fresh` says that the row was made in this transaction, so that nobody has a document of it yet.
     Raises RuntimeError for a synced class that nobody registered.
     """
     entity = ENTITIES.get(type(row))
@@ -161,9 +175,8 @@ def render(row: Synced) -> Rendered:
     body = orjson.dumps(head | {"doc": {} if gone else entity.render(row)}, option=orjson.OPT_UTC_Z)
     named = [] if gone else sorted(set(entity.scopes(row)))
     links = [] if gone else sorted(set(entity.links(row)))
-    return Rendered(
-        entity, row.id, row.version, body, named, links, sorted(set(entity.parents(row))), gone
-    )
+    parents = sorted(set(entity.parents(row)))
+    return Rendered(entity, row.id, row.version, body, named, links, parents, gone, fresh)
 
 
 def digest(entity: str, row_id: UUID, version: int) -> int:
@@ -186,6 +199,9 @@ class _Node:
     new_links: set[Link]
     was_gone: bool
     is_gone: bool
+    fresh: bool = False
+    # Documents that were hung on it just now.
+    hung: set[Link] = field(default_factory=set)
     was: dict[str, tuple[int, int]] = field(default_factory=dict)  # scope -> reasons, version
     delta: dict[str, int] = field(default_factory=dict)
 
@@ -215,88 +231,104 @@ def write(connection: sa.Connection, org_id: UUID, changed: Sequence[Rendered]) 
 def _store_documents(
     connection: sa.Connection, org_id: UUID, changed: Sequence[Rendered]
 ) -> dict[Link, _Node]:
-    before = _locked(connection, org_id, [item.key for item in changed])
+    before = _locked(connection, org_id, [item.key for item in changed if not item.fresh])
     ordered = sorted(changed, key=lambda item: (item.entity.rank, item.entity.name, item.id))
-    insert = (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(documents)
-    statement = insert.on_conflict_do_update(
-        index_elements=["org_id", "entity", "id"],
-        set_={
-            name: insert.excluded[name] for name in ("version", "body", "scopes", "links", "gone")
-        },
-    ).returning(documents.c.no, documents.c.entity, documents.c.id)
-    rows = connection.execute(
-        statement,
-        [
-            {
-                "org_id": org_id,
-                "entity": item.entity.name,
-                "id": item.id,
-                "version": item.version,
-                "body": item.body,
-                "scopes": item.scopes,
-                "links": _plain(item.links),
-                "children": [],
-                "gone": item.gone,
-            }
-            for item in ordered
-        ],
-    ).all()
-    numbers = {(row.entity, row.id): row.no for row in rows}
-    nodes = {}
-    for item in ordered:
-        old = before.get(item.key)
-        nodes[item.key] = _Node(
-            no=numbers[item.key],
-            entity=item.entity.name,
-            id=item.id,
-            rank=item.entity.rank,
-            version=item.version,
-            old_scopes=set(old.scopes) if old else set(),
-            new_scopes=set(item.scopes),
-            old_links=_links(old) if old else set(),
-            new_links=set(item.links) | (_children(old) if old else set()),
-            was_gone=old.gone if old else False,
-            is_gone=item.gone,
-        )
-    return nodes
+    numbers = {key: row.no for key, row in before.items()}
+    new = [_stored(org_id, item) for item in ordered if item.key not in before]
+    numbers |= _insert_documents(connection, new)
+    old = [_stored(org_id, item) for item in ordered if item.key in before]
+    bulk.insert(connection, documents, old, keep=("org_id", "entity", "id"), replace=_CONTENT)
+    return {item.key: _changed(item, numbers[item.key], before.get(item.key)) for item in ordered}
+
+
+_CONTENT = ("version", "body", "scopes", "links", "gone")
+
+
+def _insert_documents(connection: sa.Connection, new: list[dict[str, Any]]) -> dict[Link, int]:
+    """Insert new documents and return their numbers."""
+    if connection.dialect.name == "sqlite":
+        # Its one writer is us: what comes after the last number is ours to give.
+        last = connection.execute(sa.select(sa.func.max(documents.c.no))).scalar() or 0
+        rows = [row | {"no": no} for no, row in enumerate(new, start=last + 1)]
+        bulk.insert(connection, documents, rows)
+        return {(row["entity"], row["id"]): row["no"] for row in rows}
+    inserted = bulk.insert(connection, documents, new, returning=("no", "entity", "id"))
+    return {(entity, row_id): no for no, entity, row_id in inserted}
+
+
+def _stored(org_id: UUID, item: Rendered) -> dict[str, Any]:
+    return {
+        "org_id": org_id,
+        "entity": item.entity.name,
+        "id": item.id,
+        "version": item.version,
+        "body": item.body,
+        "scopes": item.scopes,
+        "links": _plain(item.links),
+        "gone": item.gone,
+    }
+
+
+def _changed(item: Rendered, no: int, old: Any) -> _Node:
+    return _Node(
+        no=no,
+        entity=item.entity.name,
+        id=item.id,
+        rank=item.entity.rank,
+        version=item.version,
+        old_scopes=set(old.scopes) if old else set(),
+        new_scopes=set(item.scopes),
+        old_links=_links(old) if old else set(),
+        new_links=set(item.links),
+        was_gone=old.gone if old else False,
+        is_gone=item.gone,
+        fresh=old is None,
+    )
 
 
 def _hang_on_parents(
     connection: sa.Connection, org_id: UUID, changed: Sequence[Rendered], nodes: dict[Link, _Node]
 ) -> None:
-    """Make a parent refer to each new child, so that they travel together."""
-    hung: dict[Link, set[Link]] = {}
-    for item in changed:
-        for parent in item.parents:
-            hung.setdefault(parent, set()).add(item.key)
-    for key, row in _locked(connection, org_id, list(hung)).items():
-        new = hung[key] - _children(row)
-        if not new:
-            continue
-        children = sorted(_children(row) | new)
-        connection.execute(
-            documents.update().where(documents.c.no == row.no).values(children=_plain(children))
-        )
-        if key not in nodes:
-            nodes[key] = _unchanged(row)
-        nodes[key].new_links |= new
+    """Hang each new child on its parents, so that they travel together."""
+    wanted = {parent for item in changed for parent in item.parents}
+    for key, row in _locked(connection, org_id, sorted(wanted - set(nodes))).items():
+        nodes[key] = _unchanged(row)
+    by_no = {node.no: node for node in nodes.values()}
+    pairs = [
+        (nodes[parent].no, nodes[item.key].no)
+        for item in changed
+        for parent in item.parents
+        if parent in nodes
+    ]
+    both = ("parent_no", "child_no")
+    new = [pair for pair in pairs if by_no[pair[1]].fresh]
+    old = [pair for pair in pairs if not by_no[pair[1]].fresh]
+    bulk.insert(connection, hangings, [_hanging(org_id, pair) for pair in new])
+    rows = [_hanging(org_id, pair) for pair in old]
+    new += bulk.insert(connection, hangings, rows, keep=both, returning=both)
+    for parent_no, child_no in new:
+        child = by_no[child_no]
+        by_no[parent_no].hung.add((child.entity, child.id))
+
+
+def _hanging(org_id: UUID, pair: tuple[int, int]) -> dict[str, Any]:
+    return {"parent_no": pair[0], "child_no": pair[1], "org_id": org_id}
 
 
 def _unchanged(row: Any) -> _Node:
     scopes_, links = set(row.scopes), _links(row)
-    rank = BY_NAME[row.entity].rank
     return _Node(
-        row.no,
-        row.entity,
-        row.id,
-        rank,
-        row.version,
-        scopes_,
-        set(scopes_),
-        links,
-        set(links),
-        row.gone,
-        row.gone,
+        no=row.no,
+        entity=row.entity,
+        id=row.id,
+        rank=BY_NAME[row.entity].rank,
+        version=row.version,
+        old_scopes=scopes_,
+        new_scopes=scopes_,
+        old_links=links,
+        new_links=links,
+        was_gone=row.gone,
+        is_gone=row.gone,
     )
 
 
@@ -304,12 +336,13 @@ def _plain(links: Iterable[Link]) -> list[list[str]]:
     return [[name, str(row_id)] for name, row_id in links]
 
 
-def _children(row: Any) -> set[Link]:
-    return {(name, UUID(row_id)) for name, row_id in row.children}
-
-
 def _links(row: Any) -> set[Link]:
-    return {(name, UUID(row_id)) for name, row_id in row.links} | _children(row)
+    return {(name, UUID(row_id)) for name, row_id in row.links}
+
+
+_COLUMNS = [
+    documents.c[name] for name in ("no", "entity", "id", "version", "scopes", "links", "gone")
+]
 
 
 def _locked(connection: sa.Connection, org_id: UUID, keys: Sequence[Link]) -> dict[Link, Any]:
@@ -318,16 +351,14 @@ def _locked(connection: sa.Connection, org_id: UUID, keys: Sequence[Link]) -> di
     by_entity: dict[str, list[UUID]] = {}
     for name, row_id in keys:
         by_entity.setdefault(name, []).append(row_id)
-    wanted = ("no", "entity", "id", "version", "scopes", "links", "children", "gone")
-    columns = [documents.c[name] for name in wanted]
     for name in sorted(by_entity, key=lambda name: BY_NAME[name].rank):
         for chunk in _chunks(by_entity[name]):
             statement = (
-                sa.select(*columns)
+                sa.select(*_COLUMNS)
                 .where(
                     documents.c.org_id == org_id,
                     documents.c.entity == name,
-                    documents.c.id.in_(chunk),
+                    bulk.among(connection, documents.c.id, chunk),
                 )
                 .order_by(documents.c.no)
                 .with_for_update(key_share=True)
@@ -348,7 +379,7 @@ def _load_entries(connection: sa.Connection, nodes: Sequence[_Node]) -> None:
         statement = (
             sa.select(entries.c.document_no, scopes.c.name, entries.c.reasons, entries.c.version)
             .join(scopes, scopes.c.no == entries.c.scope_no)
-            .where(entries.c.document_no.in_(chunk))
+            .where(bulk.among(connection, entries.c.document_no, chunk))
         )
         for document_no, name, reasons, version in connection.execute(statement):
             by_no[document_no].was[name] = (reasons, version)
@@ -357,15 +388,16 @@ def _load_entries(connection: sa.Connection, nodes: Sequence[_Node]) -> None:
 def _work_out_reasons(connection: sa.Connection, org_id: UUID, nodes: dict[Link, _Node]) -> None:
     """Walk from the referring to the referred-to and count the reasons each scope has for each document."""
     waiting = dict(nodes)
-    loaded: set[Link] = set()
+    loaded: set[Link] = {key for key, node in nodes.items() if node.fresh}
     while waiting:
         rank = min(node.rank for node in waiting.values())
-        level = [node for node in waiting.values() if node.rank == rank]
-        _load_entries(connection, [node for node in level if (node.entity, node.id) not in loaded])
+        level = {key: node for key, node in waiting.items() if node.rank == rank}
+        _load_entries(connection, [node for key, node in level.items() if key not in loaded])
         owed: dict[Link, dict[str, int]] = {}
-        for node in level:
-            del waiting[(node.entity, node.id)]
-            loaded.add((node.entity, node.id))
+        moving: dict[int, tuple[set[str], set[str]]] = {}
+        for key, node in level.items():
+            del waiting[key]
+            loaded.add(key)
             for name in node.new_scopes - node.old_scopes:
                 node.delta[name] = node.delta.get(name, 0) + 1
             for name in node.old_scopes - node.new_scopes:
@@ -373,12 +405,17 @@ def _work_out_reasons(connection: sa.Connection, org_id: UUID, nodes: dict[Link,
             held = {name for name in node.was if node.before(name)}
             holds = {name for name in set(node.was) | set(node.delta) if node.after(name)}
             for target in node.old_links | node.new_links:
-                gained = holds if target in node.new_links else set()
-                lost = held if target in node.old_links else set()
-                for name in gained - lost:
-                    owed.setdefault(target, {})[name] = owed.get(target, {}).get(name, 0) + 1
-                for name in lost - gained:
-                    owed.setdefault(target, {})[name] = owed.get(target, {}).get(name, 0) - 1
+                _owe(
+                    owed.setdefault(target, {}),
+                    gained=holds if target in node.new_links else set(),
+                    lost=held if target in node.old_links else set(),
+                )
+            for child in node.hung:
+                _owe(owed.setdefault(child, {}), gained=holds, lost=set())
+            if held != holds and not node.fresh:
+                moving[node.no] = (held, holds)
+        _move_children(connection, nodes, owed, moving)
+        owed = {target: deltas for target, deltas in owed.items() if any(deltas.values())}
         unknown = [target for target in owed if target not in nodes]
         for key, row in _locked(connection, org_id, unknown).items():
             nodes[key] = waiting[key] = _unchanged(row)
@@ -392,6 +429,33 @@ def _work_out_reasons(connection: sa.Connection, org_id: UUID, nodes: dict[Link,
                 raise RuntimeError(f"{target[0]} must have a higher rank than what refers to it.")
             for name, delta in deltas.items():
                 node_or_none.delta[name] = node_or_none.delta.get(name, 0) + delta
+
+
+def _owe(deltas: dict[str, int], *, gained: set[str], lost: set[str]) -> None:
+    for name in gained - lost:
+        deltas[name] = deltas.get(name, 0) + 1
+    for name in lost - gained:
+        deltas[name] = deltas.get(name, 0) - 1
+
+
+def _move_children(
+    connection: sa.Connection,
+    nodes: dict[Link, _Node],
+    owed: dict[Link, dict[str, int]],
+    moving: dict[int, tuple[set[str], set[str]]],
+) -> None:
+    """Let what hangs on these documents come and go with them."""
+    hung = {node.no: node.hung for node in nodes.values() if node.hung}
+    for chunk in _chunks(sorted(moving)):
+        query = (
+            sa.select(hangings.c.parent_no, documents.c.entity, documents.c.id)
+            .join(documents, documents.c.no == hangings.c.child_no)
+            .where(bulk.among(connection, hangings.c.parent_no, chunk))
+        )
+        for parent_no, entity, row_id in connection.execute(query):
+            if (entity, row_id) not in hung.get(parent_no, ()):
+                held, holds = moving[parent_no]
+                _owe(owed.setdefault((entity, row_id), {}), gained=holds, lost=held)
 
 
 def _number(connection: sa.Connection, org_id: UUID, nodes: dict[Link, _Node]) -> None:
@@ -428,11 +492,23 @@ def _number(connection: sa.Connection, org_id: UUID, nodes: dict[Link, _Node]) -
         last = _advance(connection, numbers[name], len(members), rows_delta, total % 2**64)
         for seq, node in enumerate(members, start=last - len(members) + 1):
             rows.append(_entry(org_id, numbers[name], node, seq, name, now))
-    _upsert(connection, rows)
-    for name, members in recounted.items():
-        for node in members:
-            this = (entries.c.scope_no == numbers[name], entries.c.document_no == node.no)
-            connection.execute(entries.update().where(*this).values(reasons=node.reasons(name)))
+    bulk.insert(connection, entries, rows, keep=("scope_no", "document_no"), replace=_MOVING)
+    recounts = [
+        {"this": numbers[name], "that": node.no, "now": node.reasons(name)}
+        for name, members in recounted.items()
+        for node in members
+    ]
+    if recounts:
+        connection.execute(_RECOUNT, recounts)
+
+
+_RECOUNT = (
+    entries.update()
+    .where(
+        entries.c.scope_no == sa.bindparam("this"), entries.c.document_no == sa.bindparam("that")
+    )
+    .values(reasons=sa.bindparam("now"))
+)
 
 
 def _entry(
@@ -453,42 +529,38 @@ def _entry(
 _MOVING = ("seq", "version", "reasons", "present", "changed_at")
 
 
-def _upsert(connection: sa.Connection, rows: list[dict[str, Any]]) -> None:
-    if rows:
-        insert = (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(entries)
-        connection.execute(
-            insert.on_conflict_do_update(
-                index_elements=["scope_no", "document_no"],
-                set_={name: insert.excluded[name] for name in _MOVING},
-            ),
-            rows,
-        )
+# The numbers of scopes that were seen committed: they never change. Emptied when it grows too big.
+_known_scopes: dict[tuple[str, UUID, str], int] = {}
+_MOST_KNOWN = 100_000
 
 
 def _scope_numbers(connection: sa.Connection, org_id: UUID, names: Sequence[str]) -> dict[str, int]:
+    place = str(connection.engine.url)
+    known = {n: no for n in names if (no := _known_scopes.get((place, org_id, n))) is not None}
+    if unknown := [name for name in names if name not in known]:
+        found = _find_scopes(connection, org_id, unknown)
+        if len(_known_scopes) > _MOST_KNOWN:
+            _known_scopes.clear()
+        # One that is made here may yet be undone, so it is not remembered.
+        _known_scopes.update({(place, org_id, name): no for name, no in found.items()})
+        if missing := [name for name in unknown if name not in found]:
+            row = {"org_id": org_id, "counter": 0, "rows": 0, "sum_high": 0, "sum_low": 0}
+            bulk.insert(
+                connection,
+                scopes,
+                [row | {"name": name, "purged": 0} for name in missing],
+                keep=("org_id", "name"),
+            )
+            found |= _find_scopes(connection, org_id, missing)
+        known |= found
+    return known
+
+
+def _find_scopes(connection: sa.Connection, org_id: UUID, names: Sequence[str]) -> dict[str, int]:
     query = sa.select(scopes.c.name, scopes.c.no).where(
         scopes.c.org_id == org_id, scopes.c.name.in_(names)
     )
-    found: dict[str, int] = dict(connection.execute(query).all())
-    if missing := [name for name in names if name not in found]:
-        insert = (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(scopes)
-        connection.execute(
-            insert.on_conflict_do_nothing(index_elements=["org_id", "name"]),
-            [
-                {
-                    "org_id": org_id,
-                    "name": n,
-                    "counter": 0,
-                    "rows": 0,
-                    "sum_high": 0,
-                    "sum_low": 0,
-                    "purged": 0,
-                }
-                for n in missing
-            ],
-        )
-        found = dict(connection.execute(query).all())
-    return found
+    return dict(connection.execute(query).all())
 
 
 # The carry from the low half of the checksum into the high one.

@@ -31,7 +31,11 @@ class Receipt(Tenanted, Base):
     said: Mapped[bytes | None]
     happened_at: Mapped[datetime]
     received_at: Mapped[datetime]
-    __table_args__ = (sa.Index("ix_receipt_seq", "org_id", "sender_id", "seq"),)
+    __table_args__ = (
+        sa.Index("ix_receipt_seq", "org_id", "sender_id", "seq"),
+        # A phone that was restored says again on a new device what it had said on the old one.
+        sa.Index("ix_receipt_key", "org_id", "key"),
+    )
 
 
 def exact(content: Any) -> bytes:
@@ -44,7 +48,12 @@ def exact(content: Any) -> bytes:
 
 def fingerprint(content: Any) -> bytes:
     """Return what tells two contents apart that came under one key."""
-    return hashlib.sha256(exact(content)).digest()
+    return hashed_content(exact(content))
+
+
+def hashed_content(content: bytes) -> bytes:
+    """Return the fingerprint of a content whose exact bytes are known."""
+    return hashlib.sha256(content).digest()
 
 
 def earlier(unit: Unit, sender_id: UUID, key: str, print_: bytes) -> Receipt | None:

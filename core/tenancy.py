@@ -1,11 +1,15 @@
 """The wall between organisations: a filter in every session, and on PostgreSQL row-level security behind it."""
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
+from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.orm import ORMExecuteState, Session, SessionTransaction, with_loader_criteria
 
+from core.database import bound
 from core.models import Base, Synced, Tenanted
 
 # Tables without an organisation, each with the reason why.
@@ -68,6 +72,14 @@ def _announce(
     session: Session, _transaction: SessionTransaction, connection: sa.Connection
 ) -> None:
     announce(connection, session.info["org_id"])
+
+
+@contextlib.contextmanager
+def snapshot(org_id: UUID) -> Iterator[sa.Connection]:
+    """Open a read of one snapshot for plain statements, inside one organisation."""
+    words = f"SELECT set_config('app.org', '{UUID(bytes=org_id.bytes)}', true)"
+    with bound().snapshot(words) as connection:
+        yield connection
 
 
 def announce(connection: sa.Connection, org_id: Any) -> None:

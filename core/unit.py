@@ -5,25 +5,28 @@ the change feed, the audit trail.
 """
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy import event
-from sqlalchemy.orm import PassiveFlag, Session, attributes
+from sqlalchemy.orm import InstrumentedAttribute, LoaderCallableStatus, Session
+from sqlalchemy.orm.attributes import instance_state
 
-from core import audit, clock, feed, jobs, tenancy
+from core import audit, bulk, changes, clock, feed, jobs, rows, tenancy
 from core.actor import Actor
 from core.database import bound, retried
 from core.errors import NotFound
 from core.events import Event
-from core.models import Base, Identified, Merged, Synced, Tenanted
+from core.ids import new_id
+from core.models import Identified, Merged, Synced, Tenanted, Versioned
 
 T = TypeVar("T")
 R = TypeVar("R", bound=Identified)
+A = TypeVar("A", bound=Tenanted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,25 @@ class Notice:
     kind: str
     message: str
     details: dict[str, Any]
+
+
+@dataclass(slots=True)
+class Step:
+    """One of several things done in one transaction: its name, its time, what it touched and changed."""
+
+    action: str
+    happened_at: datetime
+    rows: dict[int, Any] = field(default_factory=dict)
+    changed: dict[int, Synced] = field(default_factory=dict)
+    made: int = 0
+
+    def versions(self) -> dict[str, int]:
+        """Return the versions of the synced rows it changed, as `entity:id`; after the flush."""
+        return {
+            f"{feed.ENTITIES[type(row)].name}:{row.id}": row.version
+            for row in self.changed.values()
+            if type(row) in feed.ENTITIES
+        }
 
 
 class Unit:
@@ -48,10 +70,23 @@ class Unit:
         self.events: list[Event] = []
         self.notices: list[Notice] = []
         self.queued = 0
-        self._changes: list[tuple[Any, audit.Change]] = []
+        self._changes: list[tuple[Any, audit.Change, Step | None]] = []
+        # What is known without asking again: rows by number of id, those locked or made here,
+        # and ids that no row has.
+        self._known: dict[tuple[type, int], Any] = {}
+        self._listed: dict[type, set[str]] = {}
+        self._locked: set[tuple[type, int]] = set()
+        self._absent: set[tuple[type, int]] = set()
+        self._rows_of: dict[tuple[type, str, Any], list[Any]] = {}
+        # Rows that are written together, past the mapper, and not changed in this unit.
+        self._appended: list[Any] = []
+        self._written: list[Any] = []
+        self._step: Step | None = None
+        self._step_of: dict[int, Step] = {}
         tenancy.wall(session, actor.org_id)
-        event.listen(session, "before_flush", _touch)
+        event.listen(session, "before_flush", self._before_flush)
         event.listen(session, "after_flush", self._note)
+        session.info["write_first"] = self._write_appended
 
     @property
     def org_id(self) -> UUID:
@@ -60,16 +95,106 @@ class Unit:
 
     def get(self, model: type[R], row_id: UUID, *, options: Sequence[Any] = ()) -> R | None:
         """Return the organisation's row of this id."""
-        return self.session.get(model, (self.actor.org_id, row_id), options=list(options))
+        key = (model, row_id.int)
+        row: R | None = self._known.get(key)
+        if row is None and key not in self._absent:
+            row = self.session.get(model, (self.actor.org_id, row_id), options=list(options))
+        return row if row is None else self._handed(row)
 
     def take(self, model: type[R], row_id: UUID) -> R | None:
         """Return the row as it is now, locked against other writers until the end of the unit."""
-        return self.session.get(
-            model,
-            (self.actor.org_id, row_id),
-            with_for_update={"key_share": True},
-            populate_existing=False,
-        )
+        key = (model, row_id.int)
+        if key in self._absent:
+            return None
+        if key in self._locked:
+            row: R | None = self._known[key]
+        else:
+            row = self.session.get(
+                model,
+                (self.actor.org_id, row_id),
+                with_for_update={"key_share": True},
+                populate_existing=False,
+            )
+            if row is not None:
+                self._known[key] = row
+                self._locked.add(key)
+        return row if row is None else self._handed(row)
+
+    def _handed(self, row: T) -> T:
+        """Note which step may change the row; what an earlier step changed in it is written first."""
+        step = self._step
+        if step is not None:
+            another = self._step_of.get(id(row), step) is not step
+            if another and _audited(row) and instance_state(row).modified:
+                self.session.flush()
+            step.rows[id(row)] = row
+        return row
+
+    def expect(
+        self, model: type[R], ids: Iterable[UUID | None], *, lock: bool = False, again: bool = False
+    ) -> list[R]:
+        """Read rows that will be asked for one by one, in one go; ids without a row are remembered too.
+
+        Locks are taken in the order of ids. `again` looks once more for what was not there before.
+        Returns the rows that were read.
+        """
+        wanted = {row_id for row_id in ids if row_id is not None}
+        if again:
+            self._absent.difference_update((model, row_id.int) for row_id in wanted)
+        have: Any = self._locked if lock else self._known
+        wanted = {
+            row_id
+            for row_id in wanted
+            if (model, row_id.int) not in have and (model, row_id.int) not in self._absent
+        }
+        if not wanted:
+            return []
+        among = self._among(model.id, sorted(wanted))
+        query = sa.select(model).where(model.org_id == self.org_id, among)
+        read = self._read(query.order_by(model.id), lock)
+        self._absent.update((model, row_id.int) for row_id in wanted - {row.id for row in read})
+        return read
+
+    def expect_rows(
+        self, column: InstrumentedAttribute[Any], values: Iterable[Any], *, lock: bool = False
+    ) -> list[Any]:
+        """Read all rows whose column holds one of these values, for `rows_of` to answer from memory."""
+        model: Any = column.class_
+        wanted = sorted({v for v in values if (model, column.key, v) not in self._rows_of})
+        if not wanted:
+            return []
+        query = sa.select(model).where(model.org_id == self.org_id, self._among(column, wanted))
+        read = self._read(query.order_by(model.id), lock)
+        self._listed.setdefault(model, set()).add(column.key)
+        for value in wanted:
+            self._rows_of[(model, column.key, value)] = []
+        for row in read:
+            self._rows_of[(model, column.key, getattr(row, column.key))].append(row)
+        return read
+
+    def _among(self, column: Any, values: list[Any]) -> Any:
+        return bulk.among(self.session.connection(), column, values)
+
+    def _read(self, query: Any, lock: bool) -> list[Any]:
+        if lock:
+            # What was read before the lock may be old.
+            query = query.with_for_update(key_share=True).execution_options(populate_existing=True)
+        read = list(self.session.scalars(query))
+        for row in read:
+            key = (type(row), row.id.int)
+            # The session itself holds its rows weakly.
+            self._known[key] = row
+            if lock:
+                self._locked.add(key)
+        return read
+
+    def rows_of(self, column: InstrumentedAttribute[Any], value: Any) -> list[Any]:
+        """Return the rows whose column holds this value, those made in this unit included; in no order."""
+        model: Any = column.class_
+        known = self._rows_of.get((model, column.key, value))
+        if known is None:
+            return list(self.session.scalars(sa.select(model).where(column == value)))
+        return [self._handed(row) for row in known if getattr(row, column.key) == value]
 
     def must(self, model: type[R], row_id: UUID, missing: str) -> R:
         """Return the row.
@@ -86,7 +211,53 @@ class Unit:
         if isinstance(row, Tenanted):
             row.org_id = self.actor.org_id
         self.session.add(row)
+        if isinstance(row, Identified):
+            given: Any = row.id
+            if given is None:
+                row.id = new_id()
+            self._remember(row)
+        if self._step is not None:
+            self._step_of[id(row)] = self._step
+            self._step.made += 1
+            if isinstance(row, Synced):
+                self._step.changed[id(row)] = row
         return row
+
+    def _remember(self, row: Identified) -> None:
+        key = (type(row), row.id.int)
+        self._known[key] = row
+        self._locked.add(key)
+        self._absent.discard(key)
+        for name in self._listed.get(type(row), ()):
+            rows_of = self._rows_of.get((type(row), name, getattr(row, name)))
+            if rows_of is not None:
+                rows_of.append(row)
+
+    def append(self, model: type[A], **values: Any) -> A:
+        """Put a new row into the transaction that nobody will change in it: quicker than `add` for many.
+
+        Raises RuntimeError at the commit when it was changed all the same.
+        """
+        if issubclass(model, Identified) and values.get("id") is None:
+            values["id"] = new_id()
+        row: A = rows.new(model, self.org_id, values)
+        self._appended.append(row)
+        if isinstance(row, Identified):
+            self._remember(row)
+        if self._step is not None:
+            self._step_of[id(row)] = self._step
+            self._step.made += 1
+        return row
+
+    def _write_appended(self) -> None:
+        if not self._appended:
+            return
+        written, self._appended = self._appended, []
+        rows.insert(self.session.connection(), written)
+        for row in written:
+            if _noted(row):
+                self._keep_change(row, {}, _values(row, filled=True), fresh=True)
+        self._written += written
 
     def record(self, event_: Event) -> None:
         """Note that something has happened; its listeners run after the commit."""
@@ -120,25 +291,57 @@ class Unit:
     def attempt(self) -> Iterator[None]:
         """Undo everything done inside when it raises, and nothing else of the unit."""
         self.session.flush()
-        changes, events, queued = len(self._changes), len(self.events), self.queued
-        notices = len(self.notices)
+        mark, events, queued = len(self._changes), len(self.events), self.queued
+        notices, written = len(self.notices), len(self._written)
+        known, locked, absent = dict(self._known), set(self._locked), set(self._absent)
+        rows_of = {key: list(rows) for key, rows in self._rows_of.items()}
         nested = self.session.begin_nested()
         try:
             yield
             self.session.flush()
         except BaseException:
             nested.rollback()
-            del self._changes[changes:], self.events[events:], self.notices[notices:]
+            for row, *_ in self._changes[mark:]:
+                if row in self.session:
+                    self.session.expire(row)
+            del self._changes[mark:], self.events[events:], self.notices[notices:]
+            del self._appended[:], self._written[written:]
+            # A lock taken after the savepoint went with it.
+            self._known, self._locked, self._absent = known, locked, absent
+            self._rows_of = rows_of
             self.queued = queued
             raise
         nested.commit()
+
+    @contextlib.contextmanager
+    def step(self, action: str, happened_at: datetime) -> Iterator[Step]:
+        """Do one of several things in this transaction, under its own name and at its own time.
+
+        It is not flushed at its end, so that many steps are written together. One that raises
+        leaves what it has changed so far in the session; ask `changed_by`.
+        """
+        self.action, self.happened_at = action, happened_at
+        self._step = step = Step(action, happened_at)
+        try:
+            yield step
+        finally:
+            for row in step.rows.values():
+                if instance_state(row).modified:
+                    self._step_of.setdefault(id(row), step)
+                    if isinstance(row, Synced):
+                        step.changed[id(row)] = row
+            self._step = None
+
+    def changed_by(self, step: Step) -> bool:
+        """Tell whether the step, as far as it has got, has made or changed a row."""
+        return bool(step.made) or any(instance_state(row).modified for row in step.rows.values())
 
     def versions(self) -> dict[str, int]:
         """Return the versions of the synced rows changed so far, as `entity:id`."""
         self.session.flush()
         return {
             f"{feed.ENTITIES[type(row)].name}:{row.id}": row.version
-            for row, _ in self._changes
+            for row, *_ in self._changes
             if isinstance(row, Synced) and type(row) in feed.ENTITIES
         }
 
@@ -150,35 +353,42 @@ class Unit:
     def changed_since(self, mark: int) -> list[Synced]:
         """Return the synced rows changed after the mark, each once."""
         self.session.flush()
-        rows = {id(row): row for row, _ in self._changes[mark:] if isinstance(row, Synced)}
-        return list(rows.values())
+        changed = {id(row): row for row, *_ in self._changes[mark:] if isinstance(row, Synced)}
+        return list(changed.values())
 
     def commit(self) -> None:
         """Write feed, jobs and audit, and commit, once."""
         self.session.flush()
+        for row in self._written:
+            if instance_state(row).modified:
+                raise RuntimeError(f"An appended {type(row).__name__} is not changed; add it.")
         connection = self.session.connection()
         self.queued += jobs.enqueue_listeners(connection, self.org_id, self.events)
-        synced = {id(row): row for row, _ in self._changes if isinstance(row, Synced)}
-        feed.write(connection, self.org_id, [feed.render(row) for row in synced.values()])
-        audit.write(
+        synced: dict[int, tuple[Synced, bool]] = {}
+        for row, change, _ in self._changes:
+            if isinstance(row, Synced):
+                fresh = synced[id(row)][1] if id(row) in synced else change.fresh
+                synced[id(row)] = (row, fresh)
+        feed.write(
             connection,
-            self.actor,
-            action=self.action,
-            happened_at=self.happened_at,
-            changes=self._merged_changes(),
+            self.org_id,
+            [feed.render(row, fresh=fresh) for row, fresh in synced.values()],
         )
+        audit.write(connection, self.actor, self._merged_changes())
         self.session.commit()
         if self.queued:
             jobs.wake()
 
     def _merged_changes(self) -> list[audit.Change]:
-        merged: dict[int, audit.Change] = {}
-        for row, change in self._changes:
+        """Return the changes as the trail keeps them: one for each row and step."""
+        merged: dict[tuple[int, int], audit.Change] = {}
+        for row, change, step in self._changes:
             if not _audited(row):
                 continue
-            earlier = merged.get(id(row))
+            key = (id(row), id(step))
+            earlier = merged.get(key)
             if earlier is None:
-                merged[id(row)] = change
+                merged[key] = change
             else:
                 earlier.before = change.before | earlier.before
                 earlier.after = earlier.after | change.after
@@ -188,33 +398,75 @@ class Unit:
         """Note what a flush changed; the feed and the audit trail are written from it."""
         for row in session.new:
             if _noted(row):
-                self._changes.append((row, _change(row, fresh=True)))
+                self._keep_change(row, {}, _values(row, filled=True), fresh=True)
         for row in session.dirty:
-            if _noted(row) and session.is_modified(row):
-                self._changes.append((row, _change(row, fresh=False)))
+            if _noted(row) and (names := changes.changed_names(row)):
+                self._keep_change(row, *_differences(row, names))
         for row in session.deleted:
             if isinstance(row, Synced):
                 raise RuntimeError(f"A {type(row).__name__} is never deleted; set deleted_at.")
             if _noted(row):
-                self._changes.append(
-                    (row, audit.Change(type(row).__tablename__, _key(row), _values(row), {}))
-                )
+                self._keep_change(row, _values(row), {})
+        self._step_of.clear()
+
+    def _keep_change(
+        self, row: Any, before: dict[str, Any], after: dict[str, Any], *, fresh: bool = False
+    ) -> None:
+        step = self._step_of.get(id(row)) or self._step
+        change = audit.Change(
+            entity=type(row).__tablename__,
+            entity_id=_key(row),
+            action=step.action if step else self.action,
+            happened_at=step.happened_at if step else self.happened_at,
+            before=before,
+            after=after,
+            fresh=fresh,
+        )
+        self._changes.append((row, change, step))
+        if step is not None and isinstance(row, Synced):
+            step.changed[id(row)] = row
+
+    def _before_flush(self, session: Session, _context: Any, _instances: Any) -> None:
+        """Write many changed rows of one table together, before the mapper writes the rest one by one."""
+        changed = []
+        for row in session.dirty:
+            if names := changes.changed_names(row):
+                if isinstance(row, Merged):
+                    names = self._touch(row, names)
+                if isinstance(row, Versioned):
+                    changed.append((row, names))
+        if len(changed) < changes.WORTH_IT:
+            return
+        for row, names in changes.write_together(session, changed):
+            if _noted(row):
+                self._keep_change(row, *_differences(row, names))
+            changes.settle(row)
+
+    def _touch(self, row: Merged, names: list[str]) -> list[str]:
+        """Note at which version, and by which device, each field is being changed."""
+        device = self.actor.device_id.hex if self.actor.device_id else None
+        if changed := [name for name in names if name not in _COUNTED]:
+            at: Any = row.version + 1
+            row.touched = row.touched | dict.fromkeys(changed, [at, device] if device else at)
+        return [*names, "touched"] if changed and "touched" not in names else names
 
 
-def _touch(session: Session, _context: Any, _instances: Any) -> None:
-    """Note on merged rows at which version each field is being changed."""
-    for row in session.dirty:
-        if isinstance(row, Merged):
-            changed = [
-                column.key
-                for column in sa.inspect(row).mapper.column_attrs
-                if column.key not in ("touched", "version")
-                and attributes.get_history(
-                    row, column.key, PassiveFlag.PASSIVE_NO_INITIALIZE
-                ).has_changes()
-            ]
-            if changed:
-                row.touched = row.touched | dict.fromkeys(changed, row.version + 1)
+_COUNTED = frozenset({"touched", "version"})
+
+
+def _differences(row: Any, names: list[str]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return what these columns held and what they hold now, as the trail shows it."""
+    state = instance_state(row)
+    shown = [name for name in names if name != "touched" and name not in SECRETS]
+    return (
+        {name: _shown(state.committed_state[name]) for name in shown},
+        {name: audit.plain(state.dict[name]) for name in shown},
+    )
+
+
+def _shown(old: Any) -> Any:
+    # A field that was never read has no old value.
+    return None if isinstance(old, LoaderCallableStatus) else audit.plain(old)
 
 
 def _audited(row: Any) -> bool:
@@ -236,29 +488,18 @@ def _key(row: Any) -> str:
     return "|".join(str(value) for value in sa.inspect(row).mapper.primary_key_from_instance(row))
 
 
-def _values(row: Any) -> dict[str, Any]:
+def _values(row: Any, *, filled: bool = False) -> dict[str, Any]:
+    """Return the row as the trail shows it; `filled` leaves out what is empty."""
+    state = instance_state(row)
+    now = state.dict
     return {
-        column.key: audit.plain(getattr(row, column.key))
-        for column in sa.inspect(row).mapper.column_attrs
-        if column.key not in SECRETS
-        and column.key != "org_id"
-        and column.key in sa.inspect(row).dict
+        name: audit.plain(now[name])
+        for name in state.mapper.columns.keys()  # noqa: SIM118 - a collection, no dictionary
+        if name in now
+        and name not in SECRETS
+        and name != "org_id"
+        and not (filled and now[name] is None)
     }
-
-
-def _change(row: Base, *, fresh: bool) -> audit.Change:
-    table = str(type(row).__tablename__)
-    if fresh:
-        return audit.Change(
-            table, _key(row), {}, {k: v for k, v in _values(row).items() if v is not None}
-        )
-    before, after = {}, {}
-    for column in sa.inspect(row).mapper.column_attrs:
-        history = attributes.get_history(row, column.key, PassiveFlag.PASSIVE_NO_INITIALIZE)
-        if column.key != "touched" and history.has_changes() and column.key not in SECRETS:
-            before[column.key] = audit.plain(history.deleted[0]) if history.deleted else None
-            after[column.key] = audit.plain(history.added[0]) if history.added else None
-    return audit.Change(table, _key(row), before, after)
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@ entries; every stored balance repeats it and is checked against it, never repair
 import enum
 import hashlib
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -69,21 +70,24 @@ class Place(Versioned, Base):
     __table_args__ = (sa.UniqueConstraint("org_id", "kind", "name"),)
 
 
-# The ids below are worked out, not drawn: two people who need the same account at the same moment
+# The ids below are worked out, not drawn, and remembered because they are asked for often: two people who need the same account at the same moment
 # mean the same row, and a place behind the books is found without looking for it.
 GOOD = "good"
 
 
+@lru_cache(maxsize=100_000)
 def account_id_of(place_id: UUID, part_id: UUID, condition: str = GOOD) -> UUID:
     """Return the id of the account of this part at this place."""
     return uuid5(place_id, f"{part_id}/{condition}")
 
 
+@lru_cache(maxsize=100_000)
 def unexplained_place_id(van_place_id: UUID) -> UUID:
     """Return the id of the place that owes what a van used beyond the books."""
     return uuid5(van_place_id, "unexplained")
 
 
+@lru_cache(maxsize=100_000)
 def asset_place_id(asset_id: UUID) -> UUID:
     """Return the id of the place that stands for a machine."""
     return uuid5(asset_id, "place")

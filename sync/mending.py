@@ -77,7 +77,8 @@ def _mend_documents(connection: sa.Connection, org_id: UUID, audit: Audit) -> di
     for key, true in audit.truth.items():
         stored = audit.stored.get(key)
         if true.children != (stored.children if stored else set()):
-            _hang(connection, numbers[key], true.children)
+            children = [numbers[child] for child in sorted(true.children)]
+            _hang(connection, org_id, numbers[key], children)
     return numbers
 
 
@@ -94,14 +95,17 @@ def _put_document(
     if no is not None:
         connection.execute(_documents.update().where(_documents.c.no == no).values(values))
         return no
-    key = {"org_id": org_id, "entity": item.entity.name, "id": item.id, "children": []}
+    key = {"org_id": org_id, "entity": item.entity.name, "id": item.id}
     made = connection.execute(_documents.insert().values(key | values).returning(_documents.c.no))
     return int(made.scalar_one())
 
 
-def _hang(connection: sa.Connection, no: int, children: set[Link]) -> None:
-    plain = [[name, str(row_id)] for name, row_id in sorted(children)]
-    connection.execute(_documents.update().where(_documents.c.no == no).values(children=plain))
+def _hang(connection: sa.Connection, org_id: UUID, no: int, children: list[int]) -> None:
+    hangings = feed.hangings
+    connection.execute(hangings.delete().where(hangings.c.parent_no == no))
+    if children:
+        rows = [{"org_id": org_id, "parent_no": no, "child_no": child} for child in children]
+        connection.execute(hangings.insert(), rows)
 
 
 def _mend_scope(

@@ -3,6 +3,7 @@
 A fact is what happened on site: never refused. An intent is a wish, and may be.
 """
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,7 +12,8 @@ from uuid import UUID
 import marshmallow as ma
 
 from core.errors import Invalid
-from core.shapes import Shape, ident, number, text
+from core.shapes import Shape
+from core.unit import Unit
 from parts.actions import receive_slip
 from parts.schemas import ReceiveSlip
 from sync.schemas import messages_of
@@ -24,6 +26,7 @@ from work.schemas import (
     Decline,
     EditOrder,
     HoldVisit,
+    InstalledPart,
     NewComment,
     NewPhoto,
     NewReading,
@@ -42,6 +45,10 @@ class Mutation:
     `subject` names the argument that holds the id of the row spoken of; `entity` says which class
     it is. `merged` are the fields that are merged one by one against the version the phone saw, and
     whose value stands where both sides changed one: the office's, or text of both.
+
+    `gather` reads together what a group of such mutations will ask for, given their subjects and
+    arguments. An action with one does no harm when it fails: it checks all before it changes
+    anything, or is done again behind a savepoint.
     """
 
     subject: str
@@ -51,19 +58,11 @@ class Mutation:
     fact: bool = True
     makes_id: bool = False
     merged: dict[str, str] = field(default_factory=dict)
+    gather: Callable[[Unit, list[tuple[UUID, dict[str, Any]]]], None] | None = None
 
 
 class Nothing(Shape):
     """No arguments but the subject."""
-
-
-class UsePart(Shape):
-    """A part that went from the van into the machine."""
-
-    id = ident(required=True)
-    part_id = ident(required=True)
-    qty = number(required=True, least=1, most=1_000_000)
-    code = text(none=True, most=200)
 
 
 MUTATIONS: dict[str, Mutation] = {
@@ -77,11 +76,33 @@ MUTATIONS: dict[str, Mutation] = {
     # What schema 1 says instead.
     "visit.pause": Mutation("visit_id", "visit", Reason, work.pause_visit),
     "visit.answer": Mutation("visit_id", "visit", Answer, work.answer_step),
-    "visit.complete": Mutation("visit_id", "visit", CompleteVisit, work.complete_visit),
-    "part.consume": Mutation("visit_id", "visit", UsePart, work.use_part, makes_id=True),
-    "comment.add": Mutation("order_id", "work_order", NewComment, work.add_comment, makes_id=True),
-    "reading.add": Mutation("asset_id", "asset", NewReading, work.add_reading, makes_id=True),
-    "time.add": Mutation("visit_id", "visit", NewTime, work.add_time, makes_id=True),
+    "visit.complete": Mutation(
+        "visit_id",
+        "visit",
+        CompleteVisit,
+        work.complete_visit,
+        gather=work.expect_completions,
+    ),
+    "part.consume": Mutation("visit_id", "visit", InstalledPart, work.use_part, makes_id=True),
+    "comment.add": Mutation(
+        "order_id",
+        "work_order",
+        NewComment,
+        work.add_comment,
+        makes_id=True,
+        gather=work.expect_comments,
+    ),
+    "reading.add": Mutation(
+        "asset_id",
+        "asset",
+        NewReading,
+        work.add_reading,
+        makes_id=True,
+        gather=work.expect_readings,
+    ),
+    "time.add": Mutation(
+        "visit_id", "visit", NewTime, work.add_time, makes_id=True, gather=work.expect_times
+    ),
     "photo.attach": Mutation("visit_id", "visit", NewPhoto, work.attach_photo, makes_id=True),
     "signoff.seal": Mutation("visit_id", "visit", SealSignOff, work.seal_signoff, makes_id=True),
     "slip.receive": Mutation("slip_id", "issue_slip", ReceiveSlip, receive_slip),
@@ -127,10 +148,16 @@ def arguments(
     if mutation.makes_id and args.get("id") is None:
         args["id"] = str(own_id)
     try:
-        return subject, mutation.shape(unknown=ma.EXCLUDE).load(args)
+        return subject, _tolerant(mutation.shape).load(args)
     except ma.ValidationError as error:
         fields = {str(key): [str(value)] for key, value in messages_of(error).items()}
         raise Invalid("Some fields are missing or make no sense.", fields=fields) from error
+
+
+@functools.cache
+def _tolerant(shape: type[Shape]) -> Shape:
+    """Return the shape's one instance that lets unknown fields pass; to build one takes longer than to use it."""
+    return shape(unknown=ma.EXCLUDE)
 
 
 MODELS = {"visit": Visit, "work_order": WorkOrder}

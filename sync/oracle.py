@@ -134,7 +134,21 @@ def _print(body: bytes) -> bytes:
     return hashlib.blake2b(body, digest_size=16).digest()
 
 
+def _hung(connection: sa.Connection, org_id: UUID) -> dict[int, set[Link]]:
+    """Return what hangs on each document, by its number."""
+    hung: dict[int, set[Link]] = {}
+    query = (
+        sa.select(feed.hangings.c.parent_no, _documents.c.entity, _documents.c.id)
+        .join(_documents, _documents.c.no == feed.hangings.c.child_no)
+        .where(feed.hangings.c.org_id == org_id)
+    )
+    for row in connection.execute(query.execution_options(yield_per=ROWS_AT_ONCE)):
+        hung.setdefault(row.parent_no, set()).add((row.entity, row.id))
+    return hung
+
+
 def _stored(connection: sa.Connection, org_id: UUID) -> dict[Link, Stored]:
+    hung = _hung(connection, org_id)
     query = sa.select(_documents).where(_documents.c.org_id == org_id)
     return {
         (row.entity, row.id): Stored(
@@ -143,7 +157,7 @@ def _stored(connection: sa.Connection, org_id: UUID) -> dict[Link, Stored]:
             print_=_print(row.body),
             scopes=set(row.scopes),
             links=_links(row.links),
-            children=_links(row.children),
+            children=hung.get(row.no, set()),
             gone=row.gone,
         )
         for row in connection.execute(query.execution_options(yield_per=ROWS_AT_ONCE))

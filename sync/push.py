@@ -1,7 +1,16 @@
-"""Push: what a phone says, applied once, in order, and answered from the receipt ever after."""
+"""Push: what a phone says, applied once, in order, and answered from the receipt ever after.
 
+Mutations are applied in groups, each group in one transaction together with its receipts. Inside
+it each mutation is a step of its own: one that is refused leaves nothing but its receipt. Kinds
+that say what they will read (`Mutation.gather`) are read and written together; the others run
+behind a savepoint. Whatever goes wrong in a group is tried again more carefully, in the end one
+mutation at a time, so that none stands in the way of another.
+"""
+
+import functools
 import itertools
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -12,28 +21,42 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy import select
 
-from core import clock
+from core import bulk, clock
 from core.actor import Actor
 from core.database import retried
 from core.errors import Conflict, DomainError, Invalid, TooLarge
 from core.languages import say
-from core.receipts import Receipt, exact, fingerprint
-from core.unit import Unit, unit_of_work
+from core.receipts import Receipt, exact, hashed_content
+from core.unit import Notice, Step, Unit, unit_of_work
 from people.models import Device, DeviceState
 from people.permissions import require
 from sync import epochs
-from sync.mutations import MODELS, MUTATIONS, Mutation
+from sync.envelope import well_formed
+from sync.mutations import MODELS, MUTATIONS, Mutation, arguments
 from sync.pull import check_device
 from sync.schemas import MOST_MUTATIONS, EnvelopeHead, MutationIn, messages_of
 from sync.versions import raised
 from work.actions import raise_attention
 
+receipts: Any = Receipt.__table__
+
 log = structlog.get_logger("sync")
 
+# How many mutations share a transaction: enough to share its cost, few enough to hold no lock long.
+GROUP = 100
 # A phone's clock may differ this much before its times are put right by the measured offset.
 CLOCK_SKEW_ALLOWED = timedelta(minutes=5)
-# How long what was refused or reviewed is worth keeping whole; what was applied is in the rows.
+# What was refused or reviewed is worth keeping whole; what was applied is in the rows.
 KEPT_WHOLE = frozenset({"review", "refused", "blocked", "quarantined"})
+# What our own code or the database says of a mutation that it cannot take.
+BROKEN = (
+    sa.exc.DataError,
+    sa.exc.IntegrityError,
+    TypeError,
+    ValueError,
+    KeyError,
+    ArithmeticError,
+)
 
 
 class Gap(Conflict):
@@ -46,6 +69,14 @@ class DeviceForked(Conflict):
     """The phone was restored from a backup or copied; it must register anew and number its outbox again."""
 
     code = "device_forked"
+
+
+class _TryCarefully(Exception):
+    """One mutation failed after it had changed something: the group is to be done again, that one by itself."""
+
+    def __init__(self, mutation_id: UUID) -> None:
+        super().__init__(str(mutation_id))
+        self.mutation_id = mutation_id
 
 
 @dataclass(slots=True)
@@ -61,7 +92,31 @@ class Said:
     args: dict[str, Any]
     raw: bytes
     print_: bytes
-    problem: Invalid | None
+    problem: DomainError | None
+    subject: UUID | None = None
+    loaded: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """What a device tells of itself with a batch."""
+
+    schema: int
+    app_version: str | None
+    unsent: int | None
+    confirmed_seq: int | None
+    offset: timedelta
+
+
+@dataclass(slots=True)
+class _Outcome:
+    """What became of one mutation; the versions are known after the flush."""
+
+    said: Said
+    status: str
+    step: Step
+    notices: list[Notice]
+    error: dict[str, Any] | None = None
 
 
 def push(
@@ -75,7 +130,7 @@ def push(
     confirmed_seq: int | None = None,
     device_time: Any = None,
 ) -> dict[str, Any]:
-    """Apply a batch, each mutation in a transaction of its own together with its receipt.
+    """Apply a batch, each mutation together with its receipt.
 
     Raises Gap or DeviceForked, before anything was applied, and TooLarge.
     """
@@ -87,14 +142,9 @@ def push(
     if len({item.id for item in said}) < len(said):
         raise Invalid("The same mutation stands twice in one batch.")
     offset = _offset(device_time)
-    last_seq = retried(
-        lambda: _greet(actor, device_id, said, schema, app_version, unsent, confirmed_seq, offset)
-    )
-    results = []
-    for item in said:
-        result, last_seq = retried(lambda item=item: _one(actor, device_id, item, offset))  # type: ignore[misc]
-        results.append(result)
-    return {"results": results, "last_seq": last_seq, "server_time": clock.now()}
+    contact = Contact(schema, app_version, unsent, confirmed_seq, offset)
+    batch = _Batch(actor, device_id, said, contact)
+    return batch.apply() | {"server_time": clock.now()}
 
 
 def _offset(device_time: Any) -> timedelta:
@@ -111,22 +161,14 @@ def _understood(raw: Any, place: int) -> Said:
 
     Raises Invalid without those: then nothing can be remembered about it.
     """
-    try:
-        head = EnvelopeHead().load(raw)
-    except ma.ValidationError as error:
-        fields = {f"mutations.{place}": [str(messages_of(error))[:500]]}
-        raise Invalid("A mutation needs an id and a number.", fields=fields) from error
-    problem: Invalid | None = None
-    try:
-        data = MutationIn().load(raw)
-    except ma.ValidationError as error:
-        fields = {str(key): [str(value)[:500]] for key, value in messages_of(error).items()}
-        problem = Invalid("Some fields are missing or make no sense.", fields=fields)
-        data = head | {"type": str(raw.get("type"))[:60], "happened_at": clock.now(), "args": {}}
-    kind, args = raised(data["type"].replace("\x00", ""), data["args"])
+    problem: DomainError | None = None
+    data = well_formed(raw)
+    if data is None:
+        data, problem = _looked_into(raw, place)
     names = ("id", "seq", "type", "happened_at", "base", "depends_on", "args")
-    content = {key: raw.get(key) for key in names}
-    return Said(
+    content = exact({key: raw.get(key) for key in names})
+    kind, args = raised(data["type"].replace("\x00", ""), data["args"])
+    said = Said(
         id=data["id"],
         seq=data["seq"],
         type=kind,
@@ -134,36 +176,135 @@ def _understood(raw: Any, place: int) -> Said:
         base=data.get("base") or {},
         depends_on=data.get("depends_on") or [],
         args=args,
-        raw=exact(content),
-        print_=fingerprint(content),
+        raw=content,
+        print_=hashed_content(content),
         problem=problem,
     )
+    if problem is None:
+        said.problem = _load_arguments(said)
+    return said
 
 
-def _greet(
-    actor: Actor,
-    device_id: UUID,
-    said: list[Said],
-    schema: int,
-    app_version: str | None,
-    unsent: int | None,
-    confirmed_seq: int | None,
-    offset: timedelta,
-) -> int:
-    """Note what the device tells of itself, and see that its batch follows on what we know."""
-    with unit_of_work(actor, action="device.contact") as unit:
-        device = _device(unit, device_id)
+def _looked_into(raw: Any, place: int) -> tuple[dict[str, Any], Invalid | None]:
+    """Return an envelope by its shape, and what is wrong with it."""
+    try:
+        head = EnvelopeHead().load(raw)
+    except ma.ValidationError as error:
+        fields = {f"mutations.{place}": [str(messages_of(error))[:500]]}
+        raise Invalid("A mutation needs an id and a number.", fields=fields) from error
+    try:
+        return MutationIn().load(raw), None
+    except ma.ValidationError as error:
+        fields = {str(key): [str(value)[:500]] for key, value in messages_of(error).items()}
+        problem = Invalid("Some fields are missing or make no sense.", fields=fields)
+        known = {"type": str(raw.get("type"))[:60], "happened_at": clock.now(), "args": {}}
+        return head | known, problem
+
+
+def _load_arguments(said: Said) -> DomainError | None:
+    """Check the arguments and keep them on the mutation; return what is wrong with them."""
+    mutation = MUTATIONS.get(said.type)
+    if mutation is None:
+        return DomainError(
+            "There is no mutation of this type.", code="unknown_mutation", type=said.type
+        )
+    try:
+        said.subject, said.loaded = arguments(mutation, said.args, said.id)
+    except Invalid as error:
+        return error
+    return None
+
+
+class _Batch:
+    """One device's batch on its way into the database."""
+
+    def __init__(self, actor: Actor, device_id: UUID, said: list[Said], contact: Contact) -> None:
+        self.actor = actor
+        self.device_id = device_id
+        self.said = said
+        self.contact = contact
+
+    def apply(self) -> dict[str, Any]:
+        """Apply the mutations group by group."""
+        results: list[dict[str, Any]] = []
+        last_seq = 0
+        for start in range(0, max(len(self.said), 1), GROUP):
+            group = self.said[start : start + GROUP]
+            answers, last_seq = self._settle(group, first=start == 0)
+            results += answers
+        return {"results": results, "last_seq": last_seq}
+
+    def _settle(self, group: list[Said], *, first: bool) -> tuple[list[dict[str, Any]], int]:
+        """Apply a group; where one mutation spoils it, again with more care."""
+        careful: set[UUID] = set()
+        together = functools.partial(self._together, group, first, careful)
+        while True:
+            try:
+                return retried(together)
+            except _TryCarefully as failed:
+                careful.add(failed.mutation_id)
+            except BROKEN:
+                if len(careful) < len(group):
+                    careful.update(item.id for item in group)
+                elif len(group) > 1:
+                    return self._one_by_one(group, first=first)
+                else:
+                    # Only the commit finds it out, so that nothing of it can be tried.
+                    log.exception("a mutation could not be applied", type=group[0].type)
+                    group[0].problem = _internal()
+
+    def _one_by_one(self, group: list[Said], *, first: bool) -> tuple[list[dict[str, Any]], int]:
+        results: list[dict[str, Any]] = []
+        last_seq = 0
+        for place, item in enumerate(group):
+            answers, last_seq = self._settle([item], first=first and place == 0)
+            results += answers
+        return results, last_seq
+
+    def _together(
+        self, group: list[Said], first: bool, careful: set[UUID]
+    ) -> tuple[list[dict[str, Any]], int]:
+        """Apply a group in one transaction."""
+        with unit_of_work(self.actor, action="sync.push") as unit:
+            device = _device(unit, self.device_id)
+            if first:
+                self._greet(unit, device)
+            known = _receipts_of(unit, device, group)
+            answers = {
+                item.id: orjson.loads(known[str(item.id)].answer) | {"replayed": True}
+                for item in group
+                if str(item.id) in known
+            }
+            fresh = [item for item in group if item.id not in answers]
+            said_before = _said_on_another_device(unit, device, fresh)
+            if fresh and fresh[0].seq != device.last_seq + 1:
+                raise Gap(
+                    "A mutation before this one is missing.", expected_seq=device.last_seq + 1
+                )
+            outcomes = self._outcomes(
+                unit, device, [item for item in fresh if item.id not in said_before], careful
+            )
+            unit.session.flush()
+            again = [(item, said_before[item.id]) for item in fresh if item.id in said_before]
+            answers |= _keep_receipts(unit, device, outcomes, again)
+            if fresh:
+                device.last_seq = fresh[-1].seq
+            return [answers[item.id] for item in group], device.last_seq
+
+    def _greet(self, unit: Unit, device: Device) -> None:
+        """Note what the device tells of itself, and see that its batch follows on what we know."""
+        said, contact = self.said, self.contact
         device.last_contact_at = clock.now()
-        device.schema = schema
-        device.app_version = app_version or device.app_version
-        if unsent is not None:
-            device.unsent = unsent
-        device.clock_offset_ms = int(offset.total_seconds() * 1000)
-        device.clock_flagged = abs(offset) > CLOCK_SKEW_ALLOWED
-        if confirmed_seq is not None and device.confirmed_seq < confirmed_seq <= device.last_seq:
-            device.confirmed_seq = confirmed_seq
-            _forget_receipts(unit, device_id, confirmed_seq)
-        epochs.bridge(unit, device, said[0].seq if said else 0, confirmed_seq or 0)
+        device.schema = contact.schema
+        device.app_version = contact.app_version or device.app_version
+        if contact.unsent is not None:
+            device.unsent = contact.unsent
+        device.clock_offset_ms = int(contact.offset.total_seconds() * 1000)
+        device.clock_flagged = abs(contact.offset) > CLOCK_SKEW_ALLOWED
+        confirmed = contact.confirmed_seq
+        if confirmed is not None and device.confirmed_seq < confirmed <= device.last_seq:
+            device.confirmed_seq = confirmed
+        epochs.bridge(unit, device, said[0].seq if said else 0, confirmed or 0)
         for item, following in itertools.pairwise(said):
             if following.seq != item.seq + 1:
                 raise Gap(
@@ -173,7 +314,43 @@ def _greet(
         if said and said[0].seq > device.last_seq + 1:
             raise Gap("A mutation before this one is missing.", expected_seq=device.last_seq + 1)
         _check_fork(unit, device, said)
-        return device.last_seq
+
+    def _outcomes(
+        self, unit: Unit, device: Device, fresh: list[Said], careful: set[UUID]
+    ) -> list[_Outcome]:
+        statuses = _statuses_of(unit, device, fresh)
+        active = device.state is DeviceState.ACTIVE
+        if active:
+            _gather(unit, fresh)
+        outcomes = []
+        for item in fresh:
+            notices = len(unit.notices)
+            with unit.step(item.type, self._time_of(item)) as step:
+                if not active:
+                    status, error = _quarantine(unit, item)
+                elif item.problem is not None:
+                    status, error = _refuse(unit, item, item.problem)
+                elif cause := _refused_cause(item, statuses):
+                    status, error = _block(unit, item, cause)
+                else:
+                    attempt = _carefully if item.id in careful else _lightly
+                    status, error = attempt(unit, MUTATIONS[item.type], item, step)
+            said = unit.notices[notices:]
+            if status == "applied":
+                kinds = {notice.kind for notice in said}
+                status = (
+                    "review" if "review" in kinds else "merged" if "merged" in kinds else status
+                )
+            statuses[str(item.id)] = status
+            outcomes.append(_Outcome(item, status, step, said, error))
+        return outcomes
+
+    def _time_of(self, said: Said) -> datetime:
+        """Return when it happened by our clock; never in the future."""
+        offset = (
+            self.contact.offset if abs(self.contact.offset) > CLOCK_SKEW_ALLOWED else timedelta()
+        )
+        return min(said.happened_at + offset, clock.now())
 
 
 def _device(unit: Unit, device_id: UUID) -> Device:
@@ -183,29 +360,14 @@ def _device(unit: Unit, device_id: UUID) -> Device:
     return device
 
 
-def _forget_receipts(unit: Unit, device_id: UUID, confirmed_seq: int) -> None:
-    unit.session.execute(
-        sa.delete(Receipt)
-        .where(
-            Receipt.sender_id == device_id,
-            Receipt.seq <= confirmed_seq,
-            Receipt.status.not_in(KEPT_WHOLE),
-        )
-        .execution_options(synchronize_session=False)
-    )
-
-
 def _check_fork(unit: Unit, device: Device, said: list[Said]) -> None:
     """See that every number and id that came before comes with what it came with then."""
     if not said:
         return
-    ids = [str(item.id) for item in said]
-    seqs = [item.seq for item in said]
-    known = unit.session.scalars(
-        select(Receipt).where(
-            Receipt.sender_id == device.id, sa.or_(Receipt.key.in_(ids), Receipt.seq.in_(seqs))
-        )
-    ).all()
+    before = [item.seq for item in said if item.seq <= device.last_seq]
+    known = _known(unit, device, Receipt.key, [str(item.id) for item in said])
+    if before:
+        known += _known(unit, device, Receipt.seq, before)
     by_key = {receipt.key: receipt for receipt in known}
     by_seq = {receipt.seq: receipt for receipt in known}
     for item in said:
@@ -223,103 +385,186 @@ def _check_fork(unit: Unit, device: Device, said: list[Said]) -> None:
             )
 
 
-def _one(
-    actor: Actor, device_id: UUID, said: Said, offset: timedelta
-) -> tuple[dict[str, Any], int]:
-    """Apply one mutation and keep its receipt, in one transaction."""
-    happened_at = said.happened_at
-    if abs(offset) > CLOCK_SKEW_ALLOWED:
-        happened_at += offset
-    happened_at = min(happened_at, clock.now())
-    with unit_of_work(actor, happened_at=happened_at, action=said.type) as unit:
-        device = _device(unit, device_id)
-        receipt = unit.session.get(Receipt, (unit.org_id, device_id, str(said.id)))
-        if receipt is not None:
-            return orjson.loads(receipt.answer) | {"replayed": True}, device.last_seq
-        if said.seq != device.last_seq + 1:
-            raise Gap("A mutation before this one is missing.", expected_seq=device.last_seq + 1)
-        if device.state is not DeviceState.ACTIVE:
-            outcome = _quarantine(unit, said)
-        else:
-            outcome = _attempt(unit, said)
-        device.last_seq = said.seq
-        answer = {"id": str(said.id), "seq": said.seq, "replayed": False} | outcome
-        unit.add(
-            Receipt(
-                sender_id=device_id,
-                key=str(said.id),
-                seq=said.seq,
-                type=said.type,
-                fingerprint=said.print_,
-                status=outcome["status"],
-                answer=orjson.dumps(answer, option=orjson.OPT_UTC_Z),
-                said=said.raw if outcome["status"] in KEPT_WHOLE else None,
-                happened_at=said.happened_at,
-                received_at=clock.now(),
-            )
+def _known(unit: Unit, device: Device, column: Any, values: list[Any]) -> list[Any]:
+    query = select(Receipt.key, Receipt.seq, Receipt.fingerprint).where(
+        Receipt.sender_id == device.id, bulk.among(unit.session.connection(), column, values)
+    )
+    return list(unit.session.execute(query))
+
+
+def _receipts_of(unit: Unit, device: Device, group: list[Said]) -> dict[str, Any]:
+    """Return the receipts of what was said before; none is looked for where all is new."""
+    before = [str(item.id) for item in group if item.seq <= device.last_seq]
+    if not before:
+        return {}
+    query = select(Receipt.key, Receipt.answer).where(
+        Receipt.sender_id == device.id, Receipt.key.in_(before)
+    )
+    return {receipt.key: receipt for receipt in unit.session.execute(query)}
+
+
+def _said_on_another_device(unit: Unit, device: Device, fresh: list[Said]) -> dict[UUID, Any]:
+    """Return the receipts of what this person said before on a device that was restored or copied since.
+
+    A mutation takes effect once, whichever device says it again.
+    """
+    if not fresh:
+        return {}
+    ids = {str(item.id): item for item in fresh}
+    query = (
+        select(Receipt.key, Receipt.status, Receipt.answer, Receipt.fingerprint)
+        .join(Device, (Device.org_id == Receipt.org_id) & (Device.id == Receipt.sender_id))
+        .where(
+            bulk.among(unit.session.connection(), Receipt.key, sorted(ids)),
+            Device.account_id == device.account_id,
+            Receipt.sender_id != device.id,
         )
-        return answer, device.last_seq
+    )
+    return {ids[receipt.key].id: receipt for receipt in unit.session.execute(query)}
 
 
-def _quarantine(unit: Unit, said: Said) -> dict[str, Any]:
+def _statuses_of(unit: Unit, device: Device, fresh: list[Said]) -> dict[str, str]:
+    """Return what became of the earlier mutations that these depend on."""
+    needed = {str(needed) for item in fresh for needed in item.depends_on}
+    needed -= {str(item.id) for item in fresh}
+    if not needed:
+        return {}
+    query = select(Receipt.key, Receipt.status).where(
+        Receipt.sender_id == device.id, Receipt.key.in_(sorted(needed))
+    )
+    return dict(unit.session.execute(query).tuples().all())
+
+
+def _refused_cause(said: Said, statuses: dict[str, str]) -> str | None:
+    for needed in said.depends_on:
+        if statuses.get(str(needed)) in ("refused", "blocked"):
+            return str(needed)
+    return None
+
+
+def _gather(unit: Unit, fresh: list[Said]) -> None:
+    """Read together what the mutations of this group will ask for one by one."""
+    wanted: dict[Callable[..., None], list[tuple[UUID, dict[str, Any]]]] = {}
+    for item in fresh:
+        mutation = MUTATIONS.get(item.type)
+        if mutation and mutation.gather and item.problem is None and item.subject is not None:
+            wanted.setdefault(mutation.gather, []).append((item.subject, item.loaded))
+    for gather, sayings in wanted.items():
+        gather(unit, sayings)
+
+
+def _keep_receipts(
+    unit: Unit, device: Device, outcomes: list[_Outcome], said_before: list[tuple[Said, Any]]
+) -> dict[UUID, dict[str, Any]]:
+    """Write the receipts in one statement, and return the answers they hold."""
+    answers: dict[UUID, dict[str, Any]] = {}
+    rows = []
+    for outcome in outcomes:
+        said = outcome.said
+        answer: dict[str, Any] = {
+            "id": str(said.id),
+            "seq": said.seq,
+            "replayed": False,
+            "status": outcome.status,
+            "versions": {} if outcome.error else outcome.step.versions(),
+            "notices": _notices(unit, outcome.notices),
+        }
+        if outcome.error:
+            answer["error"] = outcome.error
+        answers[said.id] = answer
+        rows.append(_receipt(unit, device, said, answer))
+    for said, earlier in said_before:
+        answer = orjson.loads(earlier.answer) | {"seq": said.seq}
+        answers[said.id] = answer | {"replayed": True}
+        rows.append(_receipt(unit, device, said, answer))
+    bulk.insert(unit.session.connection(), receipts, rows)
+    return answers
+
+
+def _receipt(unit: Unit, device: Device, said: Said, answer: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "org_id": unit.org_id,
+        "sender_id": device.id,
+        "key": str(said.id),
+        "seq": said.seq,
+        "type": said.type,
+        "fingerprint": said.print_,
+        "status": answer["status"],
+        "answer": orjson.dumps(answer, option=orjson.OPT_UTC_Z),
+        "said": said.raw if answer["status"] in KEPT_WHOLE else None,
+        "happened_at": said.happened_at,
+        "received_at": clock.now(),
+    }
+
+
+_Result = tuple[str, dict[str, Any] | None]
+
+
+def _lightly(unit: Unit, mutation: Mutation, said: Said, step: Step) -> _Result:
+    """Apply without a savepoint what said beforehand what it needs; it is written with its neighbours."""
+    if mutation.gather is None:
+        return _carefully(unit, mutation, said, step)
+    notices, events = len(unit.notices), len(unit.events)
+    try:
+        _act(unit, mutation, said)
+    except DomainError as error:
+        if unit.changed_by(step):
+            raise _TryCarefully(said.id) from error
+        del unit.notices[notices:], unit.events[events:]
+        return _turned_down(unit, mutation, said, error)
+    except BROKEN as error:
+        raise _TryCarefully(said.id) from error
+    return "applied", None
+
+
+def _carefully(unit: Unit, mutation: Mutation, said: Said, _step: Step) -> _Result:
+    """Apply behind a savepoint, so that what fails takes back what it did."""
+    try:
+        with unit.attempt():
+            _act(unit, mutation, said)
+    except DomainError as error:
+        return _turned_down(unit, mutation, said, error)
+    except BROKEN:
+        # One mutation that breaks our code must not stand in the way of all that follow it.
+        log.exception("a mutation could not be applied", type=said.type, id=str(said.id))
+        return _turned_down(unit, mutation, said, _internal())
+    return "applied", None
+
+
+def _act(unit: Unit, mutation: Mutation, said: Said) -> None:
+    assert said.subject is not None  # noqa: S101 - a mutation without one has a problem
+    args = _merged(unit, mutation, said.subject, said, said.loaded)
+    mutation.action(unit, said.subject, **args)
+
+
+def _internal() -> DomainError:
+    return DomainError(
+        "We could not apply this. It is kept, and it has been noted.", code="internal"
+    )
+
+
+def _turned_down(unit: Unit, mutation: Mutation, said: Said, error: DomainError) -> _Result:
+    return _review(unit, said, error) if mutation.fact else _refuse(unit, said, error)
+
+
+def _quarantine(unit: Unit, said: Said) -> _Result:
     """Keep what a suspended or revoked device says, for a person to read, applied by nobody."""
     _ask(
         unit, said, "quarantined", "A device that was cut off sent this; nothing of it was applied."
     )
-    return {"status": "quarantined", "versions": {}, "notices": []}
+    return "quarantined", None
 
 
-def _attempt(unit: Unit, said: Said) -> dict[str, Any]:
-    if said.problem is not None:
-        return _refuse(unit, said, said.problem)
-    mutation = MUTATIONS.get(said.type)
-    if mutation is None:
-        return _refuse(
-            unit,
-            said,
-            DomainError(
-                "There is no mutation of this type.", code="unknown_mutation", type=said.type
-            ),
-        )
-    if cause := _refused_cause(unit, said):
-        _ask(unit, said, "refused", "Something this depends on was refused.")
-        error = {
-            "code": "blocked",
-            "message": say("Something this depends on was refused.", unit.actor.language),
-            "details": {"depends_on": cause},
-        }
-        return {"status": "blocked", "versions": {}, "notices": [], "error": error}
-    try:
-        subject, args = _arguments(mutation, said)
-    except Invalid as error:
-        return _refuse(unit, said, error)
-    try:
-        with unit.attempt():
-            args = _merged(unit, mutation, subject, said, args)
-            mutation.action(unit, subject, **args)
-            unit.session.flush()
-    except DomainError as error:
-        return _review(unit, said, error) if mutation.fact else _refuse(unit, said, error)
-    except (
-        sa.exc.DataError,
-        sa.exc.IntegrityError,
-        TypeError,
-        ValueError,
-        KeyError,
-        ArithmeticError,
-    ):
-        # One mutation that breaks our code must not stand in the way of all that follow it.
-        log.exception("a mutation could not be applied", type=said.type, id=str(said.id))
-        broken = DomainError(
-            "We could not apply this. It is kept, and it has been noted.", code="internal"
-        )
-        return _review(unit, said, broken) if mutation.fact else _refuse(unit, said, broken)
-    kinds = {notice.kind for notice in unit.notices}
-    status = "review" if "review" in kinds else "merged" if "merged" in kinds else "applied"
-    return {"status": status, "versions": unit.versions(), "notices": _notices(unit)}
+def _block(unit: Unit, said: Said, cause: str) -> _Result:
+    _ask(unit, said, "refused", "Something this depends on was refused.")
+    return "blocked", {
+        "code": "blocked",
+        "message": say("Something this depends on was refused.", unit.actor.language),
+        "details": {"depends_on": cause},
+    }
 
 
-def _notices(unit: Unit) -> list[dict[str, Any]]:
+def _notices(unit: Unit, notices: list[Notice]) -> list[dict[str, Any]]:
     language = unit.actor.language
     return [
         {
@@ -327,41 +572,8 @@ def _notices(unit: Unit) -> list[dict[str, Any]]:
             "message": say(n.message, language, n.details),
             "details": orjson.loads(orjson.dumps(n.details, default=str)),
         }
-        for n in unit.notices
+        for n in notices
     ]
-
-
-def _refused_cause(unit: Unit, said: Said) -> str | None:
-    for needed in said.depends_on:
-        receipt = unit.session.get(Receipt, (unit.org_id, unit.actor.device_id, str(needed)))
-        if receipt is not None and receipt.status in ("refused", "blocked"):
-            return str(needed)
-    return None
-
-
-def _arguments(mutation: Mutation, said: Said) -> tuple[UUID, dict[str, Any]]:
-    """Return the subject's id and the checked arguments.
-
-    Raises Invalid with what is wrong where.
-    """
-    args = dict(said.args)
-    try:
-        subject = UUID(str(args.pop(mutation.subject)))
-    except (KeyError, ValueError) as error:
-        raise Invalid(
-            "Some fields are missing or make no sense.",
-            fields={mutation.subject: ["Not a valid UUID."]},
-        ) from error
-    if mutation.makes_id and args.get("id") is None:
-        # The mutation's own id serves where the phone gave the new row none.
-        args["id"] = str(said.id)
-    shape = mutation.shape(unknown=ma.EXCLUDE)
-    try:
-        loaded = shape.load(args)
-    except ma.ValidationError as error:
-        fields = {str(key): [str(value)] for key, value in messages_of(error).items()}
-        raise Invalid("Some fields are missing or make no sense.", fields=fields) from error
-    return subject, loaded
 
 
 def _merged(
@@ -377,7 +589,9 @@ def _merged(
         return args
     kept = dict(args)
     for name, rule in mutation.merged.items():
-        if name not in args or row.touched.get(name, 0) <= base or getattr(row, name) == args[name]:
+        if name not in args or getattr(row, name) == args[name]:
+            continue
+        if not _changed_elsewhere(row.touched.get(name), base, unit.actor.device_id):
             continue
         office, phone = getattr(row, name), args[name]
         if rule == "office":
@@ -399,6 +613,14 @@ def _merged(
     return kept
 
 
+def _changed_elsewhere(touched: Any, base: int, device_id: UUID | None) -> bool:
+    """Tell whether somebody else changed a field since the phone saw it; its own words are no rival's."""
+    if touched is None:
+        return False
+    version, device = touched if isinstance(touched, list) else (touched, None)
+    return bool(version > base) and (device is None or device_id is None or device != device_id.hex)
+
+
 def _error(unit: Unit, error: DomainError) -> dict[str, Any]:
     details = orjson.loads(orjson.dumps(error.details, default=str))
     return {
@@ -408,20 +630,15 @@ def _error(unit: Unit, error: DomainError) -> dict[str, Any]:
     }
 
 
-def _refuse(unit: Unit, said: Said, error: DomainError) -> dict[str, Any]:
+def _refuse(unit: Unit, said: Said, error: DomainError) -> _Result:
     _ask(unit, said, "refused", say(error.message, "en", error.details))
-    return {"status": "refused", "versions": {}, "notices": [], "error": _error(unit, error)}
+    return "refused", _error(unit, error)
 
 
-def _review(unit: Unit, said: Said, error: DomainError) -> dict[str, Any]:
+def _review(unit: Unit, said: Said, error: DomainError) -> _Result:
     """Accept a fact that does not fit what we hold: nothing is changed, all of it is kept, a person looks."""
     _ask(unit, said, "review", say(error.message, "en", error.details))
-    return {
-        "status": "review",
-        "versions": {},
-        "notices": _notices(unit),
-        "error": _error(unit, error),
-    }
+    return "review", _error(unit, error)
 
 
 def _ask(unit: Unit, said: Said, kind: str, message: str) -> None:

@@ -116,12 +116,7 @@ def rewind(unit: Unit, order: WorkOrder, *, now: datetime, holds: list[Hold] | N
         order.due_at, order.sla = None, None
         return
     if holds is None:
-        unit.session.flush()
-        holds = list(
-            unit.session.scalars(
-                select(Hold).where(Hold.order_id == order.id).order_by(Hold.begun_at)
-            )
-        )
+        holds = sorted(unit.rows_of(Hold.order_id, order.id), key=lambda hold: hold.begun_at)
     events = list(_waits(holds, promise.pausing))
     if order.first_completed_at is not None and order.state in CLOSED_ORDER:
         events.append(sla.Met(order.first_completed_at))

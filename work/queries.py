@@ -111,11 +111,8 @@ def in_pool() -> ColumnElement[bool]:
 
 def visits_of(unit: Unit, order_id: UUID) -> Sequence[Visit]:
     """Return the visits of an order, first to last."""
-    return unit.session.scalars(
-        select(Visit)
-        .where(Visit.order_id == order_id, Visit.deleted_at.is_(None))
-        .order_by(Visit.no)
-    ).all()
+    visits = unit.rows_of(Visit.order_id, order_id)
+    return sorted((v for v in visits if v.deleted_at is None), key=lambda visit: visit.no)
 
 
 def visits(

@@ -321,6 +321,15 @@ class Answer(Shape):
     value = anything(none=True)
 
 
+class InstalledPart(Shape):
+    """A part that went from the van into the machine."""
+
+    id = ident(required=True)
+    part_id = ident(required=True)
+    qty = number(required=True, least=1, most=1_000_000)
+    code = text(none=True, most=200)
+
+
 class CompleteVisit(Shape):
     """What the technician found and did."""
 
@@ -331,6 +340,7 @@ class CompleteVisit(Shape):
     cause = text(none=True, most=60)
     remedy = text(none=True, most=60)
     answers = mapped(anything(none=True))
+    parts = listed(InstalledPart, most=200)
     no_parts_used = flag(default=False)
 
 

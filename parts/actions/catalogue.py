@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from sqlalchemy import select
-from sqlalchemy.exc import IntegrityError
 
 from assets.models import Asset
 from core.errors import Conflict, Invalid
@@ -155,8 +154,11 @@ def unexplained_place(unit: Unit, van: Place) -> Place:
 
 def house_place(unit: Unit, kind: PlaceKind, name: str) -> Place:
     """Return the one place of the organisation with this kind and name."""
+    usual = house_place_id(unit.org_id, kind, name)
+    if (known := unit.get(Place, usual)) is not None:
+        return known
     known = unit.session.scalar(select(Place).where(Place.kind == kind, Place.name == name))
-    return known or _first_need(unit, kind, name, house_place_id(unit.org_id, kind, name))
+    return known or _first_need(unit, kind, name, usual)
 
 
 def _first_need(
@@ -165,13 +167,7 @@ def _first_need(
     """Return the place, made when it is needed for the first time."""
     if (known := unit.get(Place, place_id)) is not None:
         return known
-    try:
-        with unit.attempt():
-            return unit.add(
-                Place(id=place_id, kind=kind, name=name, parent_id=parent_id, technician_id=None)
-            )
-    except IntegrityError:
-        # Somebody else needed it for the first time at the same moment.
-        if (known := unit.get(Place, place_id)) is None:
-            raise
-        return known
+    # Where somebody else needs it for the first time at this moment, the unit is run again.
+    return unit.add(
+        Place(id=place_id, kind=kind, name=name, parent_id=parent_id, technician_id=None)
+    )

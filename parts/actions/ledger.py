@@ -7,7 +7,7 @@ A van therefore never has stock and something unexplained of one part at once, a
 which the facts arrive does not matter.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -35,6 +35,7 @@ from parts.models import (
     StockTransfer,
     VanStock,
     account_id_of,
+    asset_place_id,
     unexplained_place_id,
 )
 from parts.queries import check_own_van, driver_of, part_for, place_for
@@ -74,20 +75,16 @@ def hold(unit: Unit, wanted: Iterable[tuple[Place, UUID]]) -> Held:
     held = _locked(unit, {*pairs, *behind})
     if missing := sorted(set(pairs) - set(held)):
         _open_accounts(unit, [pairs[account_id] for account_id in missing])
+        unit.expect(StockAccount, missing, lock=True, again=True)
         held |= _locked(unit, missing)
     return held
 
 
 def _locked(unit: Unit, ids: Iterable[UUID]) -> Held:
-    query = (
-        select(StockAccount)
-        .where(StockAccount.org_id == unit.org_id, StockAccount.id.in_(sorted(ids)))
-        .order_by(StockAccount.id)
-        .with_for_update(key_share=True)
-        # What was read before the lock may be old.
-        .execution_options(populate_existing=True)
-    )
-    return {account.id: account for account in unit.session.scalars(query)}
+    wanted = sorted(ids)
+    unit.expect(StockAccount, wanted, lock=True)
+    accounts = [unit.take(StockAccount, account_id) for account_id in wanted]
+    return {account.id: account for account in accounts if account is not None}
 
 
 def _open_accounts(unit: Unit, pairs: Iterable[tuple[Place, UUID]]) -> None:
@@ -168,25 +165,24 @@ def post(
                 place=source.name,
             )
 
-    transfer = unit.add(
-        StockTransfer(
-            id=id,
-            part_id=part.id,
-            source_id=give.id,
-            target_id=take.id,
-            qty=qty,
-            kind=kind,
-            group_id=group_id or id,
-            reference_kind=reference_kind,
-            reference_id=reference_id,
-            reason=reason,
-            corrects_id=corrects_id,
-            value_micro=qty * part.cost_micro if value_micro is None else value_micro,
-            occurred_at=unit.happened_at,
-            recorded_at=clock.now(),
-            actor_id=unit.actor.account_id,
-            device_id=unit.actor.device_id,
-        )
+    transfer = unit.append(
+        StockTransfer,
+        id=id,
+        part_id=part.id,
+        source_id=give.id,
+        target_id=take.id,
+        qty=qty,
+        kind=kind,
+        group_id=group_id or id,
+        reference_kind=reference_kind,
+        reference_id=reference_id,
+        reason=reason,
+        corrects_id=corrects_id,
+        value_micro=qty * part.cost_micro if value_micro is None else value_micro,
+        occurred_at=unit.happened_at,
+        recorded_at=clock.now(),
+        actor_id=unit.actor.account_id,
+        device_id=unit.actor.device_id,
     )
     _enter(unit, transfer, give, -qty)
     _enter(unit, transfer, take, qty)
@@ -201,15 +197,14 @@ def post(
 def _enter(unit: Unit, transfer: StockTransfer, account: StockAccount, delta: int) -> None:
     account.on_hand += delta
     account.last_seq += 1
-    unit.add(
-        StockEntry(
-            account_id=account.id,
-            account_seq=account.last_seq,
-            transfer_id=transfer.id,
-            delta=delta,
-            balance_after=account.on_hand,
-            recorded_at=transfer.recorded_at,
-        )
+    unit.append(
+        StockEntry,
+        account_id=account.id,
+        account_seq=account.last_seq,
+        transfer_id=transfer.id,
+        delta=delta,
+        balance_after=account.on_hand,
+        recorded_at=transfer.recorded_at,
     )
 
 
@@ -220,25 +215,24 @@ def _explain(unit: Unit, part: Part, van: Place, cause: StockTransfer, held: Hel
     if owing is None or owing.on_hand >= 0:
         return
     qty = min(account.on_hand, -owing.on_hand)
-    transfer = unit.add(
-        StockTransfer(
-            id=uuid5(cause.id, "explain"),
-            part_id=part.id,
-            source_id=account.id,
-            target_id=owing.id,
-            qty=qty,
-            kind="explain",
-            group_id=cause.group_id,
-            reference_kind="transfer",
-            reference_id=cause.id,
-            reason=None,
-            corrects_id=None,
-            value_micro=qty * part.cost_micro,
-            occurred_at=cause.occurred_at,
-            recorded_at=cause.recorded_at,
-            actor_id=cause.actor_id,
-            device_id=cause.device_id,
-        )
+    transfer = unit.append(
+        StockTransfer,
+        id=uuid5(cause.id, "explain"),
+        part_id=part.id,
+        source_id=account.id,
+        target_id=owing.id,
+        qty=qty,
+        kind="explain",
+        group_id=cause.group_id,
+        reference_kind="transfer",
+        reference_id=cause.id,
+        reason=None,
+        corrects_id=None,
+        value_micro=qty * part.cost_micro,
+        occurred_at=cause.occurred_at,
+        recorded_at=cause.recorded_at,
+        actor_id=cause.actor_id,
+        device_id=cause.device_id,
     )
     _enter(unit, transfer, account, -qty)
     _enter(unit, transfer, owing, qty)
@@ -459,6 +453,42 @@ def _position_at(unit: Unit, account: StockAccount, place: Place, moment: dateti
     return total
 
 
+def expect_uses(
+    unit: Unit, van_place_id: UUID | None, uses: Sequence[tuple[UUID, UUID, UUID | None]]
+) -> None:
+    """Read and lock together what the use of many parts from one van needs: (use, part, machine) each."""
+    if van_place_id is None:
+        return
+    unit.expect(Part, [part_id for _, part_id, _ in uses])
+    unit.expect(Place, [van_place_id, *(asset_place_id(a) for _, _, a in uses if a)])
+    van = unit.get(Place, van_place_id)
+    if van is None:
+        return
+    known = [(part_id, machine) for _, part_id, machine in uses if unit.get(Part, part_id)]
+    used = {
+        account_id_of(place.id, part_id): (place, part_id)
+        for part_id, machine in known
+        for place in [asset_place(unit, machine)]
+    }
+    places = (van.id, unexplained_place_id(van.id))
+    held = _locked(
+        unit, {*used, *(account_id_of(place, part_id) for part_id, _ in known for place in places)}
+    )
+    # The van's own accounts are opened by the use, which also tells the phone of them.
+    if missing := sorted(set(used) - set(held)):
+        _open_accounts(unit, [used[account_id] for account_id in missing])
+        unit.expect(StockAccount, missing, lock=True, again=True)
+    unit.expect(VanStock, [account_id_of(van.id, part_id) for _, part_id, _ in uses])
+    unit.expect(
+        StockTransfer,
+        [
+            transfer_id
+            for use_id, _, _ in uses
+            for transfer_id in (use_id, uuid5(use_id, "unexplained"))
+        ],
+    )
+
+
 def consume_part(
     unit: Unit,
     *,
@@ -554,10 +584,9 @@ def _consumption(
 def _used_before(
     unit: Unit, use_id: UUID, rest_id: UUID, van: Place, qty: int, said: dict[str, Any]
 ) -> Consumption | None:
-    query = select(StockTransfer).where(
-        StockTransfer.org_id == unit.org_id, StockTransfer.id.in_((use_id, rest_id))
-    )
-    done = sorted(unit.session.scalars(query), key=lambda transfer: transfer.id != use_id)
+    unit.expect(StockTransfer, [use_id, rest_id])
+    transfers = [unit.get(StockTransfer, transfer_id) for transfer_id in (use_id, rest_id)]
+    done = [transfer for transfer in transfers if transfer is not None]
     if not done:
         return None
     part_id, target_id = said["part"].id, account_id_of(said["target"].id, said["part"].id)

@@ -430,14 +430,21 @@ def stored_memberships(connection: sa.Connection) -> set[tuple[str, str, UUID]]:
 def memberships_from_nothing(connection: sa.Connection) -> set[tuple[str, str, UUID]]:
     rows = {(row.entity, row.id): row for row in connection.execute(sa.select(feed.documents))}
     found: set[tuple[str, str, UUID]] = set()
+    keys = {row.no: key for key, row in rows.items()}
+    children: dict[tuple[str, UUID], list[tuple[str, UUID]]] = {}
+    for row in connection.execute(sa.select(feed.hangings)):
+        children.setdefault(keys[row.parent_no], []).append(keys[row.child_no])
 
     def hold(scope: str, key: tuple[str, UUID]) -> None:
         row = rows[key]
         if row.gone or (scope, *key) in found:
             return
         found.add((scope, *key))
-        for name, row_id in (*row.links, *row.children):
-            hold(scope, (name, UUID(row_id)))
+        for target in (
+            *((name, UUID(row_id)) for name, row_id in row.links),
+            *children.get(key, []),
+        ):
+            hold(scope, target)
 
     for key, row in rows.items():
         for scope in row.scopes:

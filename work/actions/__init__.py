@@ -1,7 +1,16 @@
 """What people do with requests, orders and visits."""
 
 from work.actions.attention import mark_settled, raise_attention, settle_attention
-from work.actions.notes import add_comment, add_reading, add_time, attach_photo, photo_arrived
+from work.actions.notes import (
+    add_comment,
+    add_reading,
+    add_time,
+    attach_photo,
+    expect_comments,
+    expect_readings,
+    expect_times,
+    photo_arrived,
+)
 from work.actions.orders import (
     cancel_order,
     close_order,
@@ -21,6 +30,7 @@ from work.actions.visits import (
     complete_visit,
     decline_visit,
     edit_visit,
+    expect_completions,
     hold_visit,
     pause_visit,
     place_visit,
@@ -45,6 +55,10 @@ __all__ = [
     "decline_visit",
     "edit_order",
     "edit_visit",
+    "expect_comments",
+    "expect_completions",
+    "expect_readings",
+    "expect_times",
     "give_verdict",
     "hold_order",
     "hold_visit",

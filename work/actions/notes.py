@@ -1,6 +1,7 @@
 """What is only ever added: comments, readings, times and photos."""
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select
@@ -26,6 +27,12 @@ from work.models import (
 from work.queries import signoff_of
 
 
+def expect_comments(unit: Unit, sayings: list[tuple[UUID, dict[str, Any]]]) -> None:
+    """Read together what many comments need: their orders, and which of them stand already."""
+    unit.expect(WorkOrder, [order_id for order_id, _ in sayings])
+    unit.expect(Comment, [args["id"] for _, args in sayings])
+
+
 def add_comment(unit: Unit, order_id: UUID, *, text: str, id: UUID | None = None) -> Comment:
     """Say something about an order, whatever its state and whoever has it now. Said twice under one id, it stands once."""
     require(unit.actor, "comment.add")
@@ -34,16 +41,22 @@ def add_comment(unit: Unit, order_id: UUID, *, text: str, id: UUID | None = None
         raise Gone("This order is not there any more.")
     if id is not None and (said := unit.get(Comment, id)) is not None:
         return said
-    return unit.add(
-        Comment(
-            id=id or new_id(),
-            order_id=order.id,
-            author=unit.actor.name,
-            author_id=unit.actor.account_id,
-            text=text,
-            at=unit.happened_at,
-        )
+    return unit.append(
+        Comment,
+        id=id,
+        order_id=order.id,
+        author=unit.actor.name,
+        author_id=unit.actor.account_id,
+        text=text,
+        at=unit.happened_at,
     )
+
+
+def expect_readings(unit: Unit, sayings: list[tuple[UUID, dict[str, Any]]]) -> None:
+    """Read together what many readings need: their machines and visits, and which of them stand already."""
+    unit.expect(Asset, [asset_id for asset_id, _ in sayings])
+    unit.expect(Visit, [args.get("visit_id") for _, args in sayings])
+    unit.expect(Reading, [args["id"] for _, args in sayings])
 
 
 def add_reading(
@@ -66,18 +79,23 @@ def add_reading(
         return known
     if visit_id is not None:
         flag_stranger(unit, unit.must(Visit, visit_id, "No such visit."))
-    return unit.add(
-        Reading(
-            id=id or new_id(),
-            asset_id=asset.id,
-            visit_id=visit_id,
-            meter=meter,
-            value=value,
-            unit=measured_in,
-            at=unit.happened_at,
-            by=unit.actor.name,
-        )
+    return unit.append(
+        Reading,
+        id=id,
+        asset_id=asset.id,
+        visit_id=visit_id,
+        meter=meter,
+        value=value,
+        unit=measured_in,
+        at=unit.happened_at,
+        by=unit.actor.name,
     )
+
+
+def expect_times(unit: Unit, sayings: list[tuple[UUID, dict[str, Any]]]) -> None:
+    """Read together what many time entries need: their visits, and which of them stand already."""
+    unit.expect(Visit, [visit_id for visit_id, _ in sayings])
+    unit.expect(TimeEntry, [args["id"] for _, args in sayings])
 
 
 def add_time(
@@ -107,17 +125,16 @@ def add_time(
     if technician_id is None:
         raise Invalid("Nobody goes on this visit yet, so it is nobody's time.")
     flag_stranger(unit, visit)
-    return unit.add(
-        TimeEntry(
-            id=id or new_id(),
-            visit_id=visit.id,
-            order_id=visit.order_id,
-            technician_id=technician_id,
-            kind=TimeKind(kind),
-            begun_at=begun_at,
-            ended_at=ended_at,
-            note=note,
-        )
+    return unit.append(
+        TimeEntry,
+        id=id,
+        visit_id=visit.id,
+        order_id=visit.order_id,
+        technician_id=technician_id,
+        kind=TimeKind(kind),
+        begun_at=begun_at,
+        ended_at=ended_at,
+        note=note,
     )
 
 

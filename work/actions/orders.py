@@ -277,7 +277,6 @@ def close_order(unit: Unit, order_id: UUID) -> WorkOrder:
 
 def refresh_order(unit: Unit, order: WorkOrder) -> None:
     """Bring an order's state and its promise in line with its visits."""
-    unit.session.flush()
     visits = visits_of(unit, order.id)
     state = order_state(
         order.state, [visit.state for visit in visits], on_hold=order.hold_reason is not None

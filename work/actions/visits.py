@@ -5,15 +5,13 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select
-
-from assets.actions import record_repair
+from assets.actions import expect_repairs, record_repair
 from assets.models import Asset, AssetState, Site
 from core import clock
 from core.errors import Conflict, Forbidden, Gone, Invalid, NotFound
 from core.ids import new_id
 from core.unit import Unit
-from parts.actions import consume_part
+from parts.actions import consume_part, expect_uses
 from parts.models import Part
 from people.models import Technician
 from people.permissions import is_field_only, require
@@ -260,11 +258,9 @@ def _end_hold(unit: Unit, visit: Visit) -> None:
     if visit.hold is None:
         return
     visit.hold = None
-    query = select(Hold).where(
-        Hold.order_id == visit.order_id, Hold.visit_id == visit.id, Hold.ended_at.is_(None)
-    )
-    for hold in unit.session.scalars(query):
-        hold.ended_at = max(unit.happened_at, hold.begun_at)
+    for hold in unit.rows_of(Hold.order_id, visit.order_id):
+        if hold.visit_id == visit.id and hold.ended_at is None:
+            hold.ended_at = max(unit.happened_at, hold.begun_at)
 
 
 def answer_step(unit: Unit, visit_id: UUID, *, key: str, value: Any = None) -> Visit:
@@ -274,6 +270,36 @@ def answer_step(unit: Unit, visit_id: UUID, *, key: str, value: Any = None) -> V
         raise Conflict(_OVER, state=visit.state.value)
     visit.answers = visit.answers | {key: value}
     return visit
+
+
+def expect_completions(unit: Unit, sayings: list[tuple[UUID, dict[str, Any]]]) -> None:
+    """Read together what the completion of many visits needs, in the order in which rows are locked."""
+    visits = unit.expect(Visit, [visit_id for visit_id, _ in sayings], lock=True)
+    orders = unit.expect(WorkOrder, [visit.order_id for visit in visits], lock=True)
+    order_ids = [order.id for order in orders]
+    unit.expect_rows(Visit.order_id, order_ids)
+    unit.expect_rows(Hold.order_id, order_ids)
+    unit.expect_rows(PartUse.order_id, order_ids)
+    expect_repairs(unit, [order.no for order in orders], [order.asset_id for order in orders])
+    unit.expect(Site, [order.site_id for order in orders])
+    unit.expect(Technician, [unit.actor.technician_id, *(visit.technician_id for visit in visits)])
+    order_of = {visit.id: visit.order_id for visit in visits}
+    asset_of = {order.id: order.asset_id for order in orders}
+    uses = [
+        (part["id"], part["part_id"], asset_of.get(order_of[visit_id]))
+        for visit_id, args in sayings
+        if visit_id in order_of
+        for part in args.get("parts") or []
+    ]
+    if uses:
+        unit.expect(PartUse, [use_id for use_id, _, _ in uses])
+        expect_uses(unit, _van_of(unit), uses)
+
+
+def _van_of(unit: Unit) -> UUID | None:
+    technician_id = unit.actor.technician_id
+    technician = unit.get(Technician, technician_id) if technician_id else None
+    return technician.van_place_id if technician else None
 
 
 def complete_visit(
@@ -287,9 +313,10 @@ def complete_visit(
     cause: str | None = None,
     remedy: str | None = None,
     answers: dict[str, Any] | None = None,
+    parts: list[dict[str, Any]] | None = None,
     no_parts_used: bool = False,
 ) -> Visit:
-    """Close the visit with what the technician found and did.
+    """Close the visit with what the technician found and did; `parts` are those that went into the machine.
 
     On an order that was called off meanwhile the report is kept and a person is asked.
     Raises Conflict when the visit was closed before.
@@ -301,6 +328,8 @@ def complete_visit(
     if order is None:
         raise NotFound("No such work order.")
 
+    for part in parts or []:
+        use_part(unit, visit.id, **part)
     visit.findings, visit.outcome_reason = findings, reason
     visit.failure_mode, visit.cause, visit.remedy = failure_mode, cause, remedy
     visit.answers = visit.answers | (answers or {})
@@ -410,22 +439,20 @@ def use_part(
         reference_id=visit.order_id,
         asset_id=order.asset_id if order else None,
     )
-    use = unit.add(
-        PartUse(
-            id=id,
-            code=code,
-            visit_id=visit.id,
-            order_id=visit.order_id,
-            part_id=part.id,
-            qty=qty,
-            cost_micro=taken.cost_micro,
-            used_at=unit.happened_at,
-        )
+    use = unit.append(
+        PartUse,
+        id=id,
+        code=code,
+        visit_id=visit.id,
+        order_id=visit.order_id,
+        part_id=part.id,
+        qty=qty,
+        cost_micro=taken.cost_micro,
+        used_at=unit.happened_at,
     )
     if order is not None:
         order.cost_micro += taken.cost_micro
         if visit.state is VisitState.COMPLETED:
-            unit.session.flush()
             write_history(unit, order, visit)
     return use
 
@@ -435,15 +462,14 @@ def write_history(unit: Unit, order: WorkOrder, visit: Visit) -> None:
     asset = unit.take(Asset, order.asset_id) if order.asset_id else None
     if asset is None or visit.completed_at is None:
         return
-    unit.session.flush()
     site = unit.must(Site, order.site_id, "No such site.")
     technician = unit.get(Technician, visit.technician_id) if visit.technician_id else None
-    used = unit.session.execute(
-        select(Part.sku, Part.name, PartUse.qty)
-        .join(Part, (Part.org_id == PartUse.org_id) & (Part.id == PartUse.part_id))
-        .where(PartUse.order_id == order.id)
-        .order_by(PartUse.used_at, PartUse.id)
-    ).all()
+    used = [
+        (unit.must(Part, use.part_id, "No such part."), use.qty)
+        for use in sorted(
+            unit.rows_of(PartUse.order_id, order.id), key=lambda use: (use.used_at, use.id)
+        )
+    ]
     trips = [v for v in visits_of(unit, order.id) if v.state in FINISHED]
     record_repair(
         unit,
@@ -458,7 +484,7 @@ def write_history(unit: Unit, order: WorkOrder, visit: Visit) -> None:
         cause=visit.cause,
         remedy=visit.remedy,
         component=None,
-        parts=[{"sku": sku, "name": name, "qty": qty} for sku, name, qty in used],
+        parts=[{"sku": part.sku, "name": part.name, "qty": qty} for part, qty in used],
         cost_micro=order.cost_micro,
         technician=technician.name if technician else None,
         visits=len(trips),

@@ -1,0 +1,236 @@
+"""Many rows of one table in one statement.
+
+PostgreSQL takes each column as one array, in binary: the statement's text stays the same however
+many rows there are, so it is parsed once. SQLite runs one prepared statement over the rows.
+"""
+
+import enum
+import functools
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from core.database import UTCDateTime
+
+_ARRAYS: dict[type, str] = {
+    sa.Uuid: "uuid",
+    sa.String: "text",
+    sa.Integer: "int8",
+    sa.LargeBinary: "bytea",
+    sa.Boolean: "bool",
+    UTCDateTime: "timestamptz",
+    sa.JSON: "text",
+    sa.Date: "date",
+    sa.Float: "float8",
+}
+
+_Packer = Callable[[Any], Any]
+_KEY = ("org_id", "id", "version")
+
+
+def insert(
+    connection: sa.Connection,
+    table: Any,
+    rows: Sequence[dict[str, Any]],
+    *,
+    keep: Sequence[str] | None = None,
+    replace: Sequence[str] = (),
+    returning: Sequence[str] = (),
+) -> list[Any]:
+    """Insert rows that all have the same columns; return what was asked for of those written.
+
+    `keep` names the key under which an existing row stays as it is; with `replace`, these of its
+    columns are overwritten.
+    """
+    if not rows:
+        return []
+    names = tuple(rows[0])
+    shape = (tuple(keep) if keep is not None else None, tuple(replace), tuple(returning))
+    if connection.dialect.name == "postgresql":
+        result = connection.exec_driver_sql(
+            _arrays(table, names, *shape), _columns(table, names, rows)
+        )
+    elif returning:
+        result = connection.execute(_statement(table, *shape), rows)
+    else:
+        statement = _one_row(table, names, *shape[:2])
+        result = connection.exec_driver_sql(statement, _tuples(table, names, rows))
+    return list(result) if returning else []
+
+
+def update(connection: sa.Connection, table: Any, rows: Sequence[dict[str, Any]]) -> int:
+    """Change rows of one organisation, each by its id and the version it was read at.
+
+    Every row names `org_id`, `id`, `version` and the same columns; the version counts up by one.
+    Returns how many were found.
+    """
+    names = tuple(name for name in rows[0] if name not in _KEY)
+    if connection.dialect.name == "postgresql":
+        arrays = _columns(table, ("id", "version", *names), rows)
+        result = connection.exec_driver_sql(_updates(table, names), (*arrays, rows[0]["org_id"]))
+    else:
+        tuples = _tuples(table, (*names, *_KEY), rows)
+        result = connection.exec_driver_sql(_one_update(table, names), tuples)
+    return result.rowcount
+
+
+def among(connection: sa.Connection, column: Any, values: Iterable[Any]) -> Any:
+    """Return the condition that a column holds one of these, in a text that does not grow with them."""
+    if connection.dialect.name != "postgresql":
+        return column.in_(list(values))
+    return column == sa.any_(sa.literal(list(values), postgresql.ARRAY(column.type)))
+
+
+@functools.cache
+def _updates(table: Any, names: tuple[str, ...]) -> str:
+    picked, given = _unnested(table, ("id", "version", *names))
+    sets = [f'"{name}" = {value}' for name, value in zip(names, picked[2:], strict=True)]
+    return (
+        f"UPDATE {table.name} AS row SET {', '.join([*sets, 'version = row.version + 1'])} "  # noqa: S608 - our own names
+        f"FROM {given} "
+        f"WHERE row.org_id = %b AND row.id = {picked[0]} AND row.version = {picked[1]}"
+    )
+
+
+@functools.cache
+def _one_update(table: Any, names: tuple[str, ...]) -> str:
+    sets = ", ".join([*(f'"{name}" = ?' for name in names), "version = version + 1"])
+    return f"UPDATE {table.name} SET {sets} WHERE org_id = ? AND id = ? AND version = ?"  # noqa: S608 - our own names
+
+
+@functools.cache
+def _arrays(
+    table: Any,
+    names: tuple[str, ...],
+    keep: tuple[str, ...] | None,
+    replace: tuple[str, ...],
+    returning: tuple[str, ...],
+) -> str:
+    picked, given = _unnested(table, names)
+    statement = f"{_into(table, names)} SELECT {', '.join(picked)} FROM {given}"  # noqa: S608 - our own names
+    if keep is not None:
+        statement += _conflict(keep, replace)
+    if returning:
+        statement += f" RETURNING {', '.join(returning)}"
+    return statement
+
+
+@functools.cache
+def _one_row(
+    table: Any, names: tuple[str, ...], keep: tuple[str, ...] | None, replace: tuple[str, ...]
+) -> str:
+    statement = f"{_into(table, names)} VALUES ({', '.join('?' * len(names))})"
+    return statement if keep is None else statement + _conflict(keep, replace)
+
+
+def _into(table: Any, names: tuple[str, ...]) -> str:
+    columns = ", ".join(f'"{name}"' for name in names)
+    return f"INSERT INTO {table.name} ({columns})"
+
+
+def _conflict(keep: tuple[str, ...], replace: tuple[str, ...]) -> str:
+    then = ", ".join(f"{name} = excluded.{name}" for name in replace)
+    return f" ON CONFLICT ({', '.join(keep)}) DO {f'UPDATE SET {then}' if then else 'NOTHING'}"
+
+
+@functools.cache
+def _statement(
+    table: Any, keep: tuple[str, ...] | None, replace: tuple[str, ...], returning: tuple[str, ...]
+) -> Any:
+    """Return SQLite's statement that answers: the driver's own runs over many rows cannot."""
+    statement = sqlite.insert(table)
+    if keep is not None and replace:
+        excluded = {name: statement.excluded[name] for name in replace}
+        statement = statement.on_conflict_do_update(index_elements=keep, set_=excluded)
+    elif keep is not None:
+        statement = statement.on_conflict_do_nothing(index_elements=keep)
+    return statement.returning(*(table.c[name] for name in returning))
+
+
+def _unnested(table: Any, names: tuple[str, ...]) -> tuple[list[str], str]:
+    """Return how each column is read from the arrays, and the arrays."""
+    kinds = [table.c[name].type for name in names]
+    picked = [
+        f"c{place}::jsonb" if isinstance(kind, sa.JSON) else f"c{place}"
+        for place, kind in enumerate(kinds)
+    ]
+    casts = ", ".join(f"%b::{_array_of(kind)}[]" for kind in kinds)
+    aliases = ", ".join(f"c{place}" for place in range(len(names)))
+    return picked, f"unnest({casts}) AS given({aliases})"
+
+
+def _array_of(kind: Any) -> str:
+    return next(name for base, name in _ARRAYS.items() if isinstance(kind, base))
+
+
+def _columns(
+    table: Any, names: tuple[str, ...], rows: Sequence[dict[str, Any]]
+) -> tuple[list[Any], ...]:
+    """Return the rows as one list for each column."""
+    packers = _packers(table, names, sqlite=False)
+    return tuple(
+        [row[name] for row in rows] if pack is None else [pack(row[name]) for row in rows]
+        for name, pack in zip(names, packers, strict=True)
+    )
+
+
+def _tuples(
+    table: Any, names: tuple[str, ...], rows: Sequence[dict[str, Any]]
+) -> list[tuple[Any, ...]]:
+    """Return the rows as tuples of what SQLite holds."""
+    pairs = list(zip(names, _packers(table, names, sqlite=True), strict=True))
+    return [
+        tuple(
+            row[name] if pack is None or row[name] is None else pack(row[name])
+            for name, pack in pairs
+        )
+        for row in rows
+    ]
+
+
+@functools.cache
+def _packers(table: Any, names: tuple[str, ...], *, sqlite: bool) -> list[_Packer | None]:
+    """Return for each column what turns a value into the plain one that travels, where one must."""
+    return [_packer(table.c[name].type, sqlite) for name in names]
+
+
+def _packer(kind: Any, sqlite: bool) -> _Packer | None:
+    if isinstance(kind, sa.Enum):
+        return _value
+    if isinstance(kind, sa.JSON):
+        return _json
+    if sqlite and isinstance(kind, sa.Uuid):
+        return _hex
+    if isinstance(kind, UTCDateTime):
+        return _moment if sqlite else _aware
+    if sqlite and isinstance(kind, sa.Date):
+        return str
+    return None
+
+
+def _value(value: Any) -> Any:
+    return value.value if isinstance(value, enum.Enum) else value
+
+
+def _json(value: Any) -> str | None:
+    return None if value is None else orjson.dumps(value).decode()
+
+
+def _hex(value: Any) -> str:
+    return str(value.hex)
+
+
+def _aware(value: datetime | None) -> datetime | None:
+    if value is not None and value.tzinfo is None:
+        raise ValueError("A moment needs a time zone.")
+    return value
+
+
+def _moment(value: datetime) -> str:
+    if value.tzinfo is None:
+        raise ValueError("A moment needs a time zone.")
+    return value.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
