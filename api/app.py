@@ -40,7 +40,7 @@ from api import (
 )
 from api import requests as fault_reports
 from api import sync as sync_door
-from api.doors import dumps
+from api.doors import close_snapshot, dumps
 from api.limits import limiter
 from api.timetable import Timetable
 from core import database, jobs
@@ -155,6 +155,7 @@ def create_app(settings: Settings | None = None, *, db: database.Database | None
     Compress(app)
     app.before_request(_begin)
     app.after_request(_end)
+    app.teardown_request(close_snapshot)
 
     api = _Api(app)
     # After the framework's own, which would answer in another format.

@@ -1,5 +1,6 @@
 """What every view needs at the door: who asks, in which unit, answered how, and only once."""
 
+import contextlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -18,8 +19,9 @@ from core.errors import Forbidden, Invalid, StaleVersion, Unauthenticated
 from core.receipts import Receipt, earlier, fingerprint
 from core.settings import Settings
 from core.shapes import Shape
+from core.tenancy import snapshot
 from core.unit import Unit, reading, unit_of_work
-from people.signin import actor_for, check_device
+from people.signin import actor_for, check_device, known_by, org_of
 
 T = TypeVar("T")
 
@@ -50,6 +52,11 @@ class Blueprint(SmorestBlueprint):
             schema = {"type": "string", "format": "binary"}
         return super().response(status_code, schema, **more)
 
+    def in_snapshot(self, view: V) -> V:
+        """Read the whole answer, and who asks for it, from one snapshot: `g.snapshot`."""
+        view.in_snapshot = True  # type: ignore[attr-defined]
+        return view
+
     def public(self, view: V) -> V:
         """Let strangers in at this view, and say so in the documentation."""
         view = self.doc(security=[])(view)
@@ -57,11 +64,27 @@ class Blueprint(SmorestBlueprint):
         return view
 
 
+def _open_snapshot() -> None:
+    """Ask who knocks in the same snapshot from which the answer will be read."""
+    g.org_id = org_of(token_sent())
+    g.closing = contextlib.ExitStack()
+    g.snapshot = g.closing.enter_context(snapshot(g.org_id))
+
+
+def close_snapshot(_error: BaseException | None = None) -> None:
+    """Let go of the request's snapshot, when it has one."""
+    if closing := g.pop("closing", None):
+        closing.close()
+
+
 def _enter() -> None:
     """Ask who knocks before anything they sent is looked into."""
     view = getattr(current_app.view_functions[str(request.endpoint)], "view_class", None)
     method = "get" if request.method == "HEAD" else request.method.lower()
-    if request.method != "OPTIONS" and not getattr(getattr(view, method, None), "public", False):
+    handler = getattr(view, method, None)
+    if request.method != "OPTIONS" and not getattr(handler, "public", False):
+        if getattr(handler, "in_snapshot", False):
+            _open_snapshot()
         current_actor(any_device=True)
     _check_body()
 
@@ -116,7 +139,10 @@ def current_actor(*, any_device: bool = False) -> Actor:
         by_cookie = token == request.cookies.get("fw_access")
         if by_cookie and request.method not in SAFE_METHODS:
             check_csrf()
-        actor, g.family = actor_for(token)
+        if "snapshot" in g:
+            actor, g.family = known_by(g.snapshot, g.org_id, token)
+        else:
+            actor, g.family = actor_for(token)
         g.actor = actor.with_request(g.request_id)
     if not any_device:
         check_device(g.actor)

@@ -12,12 +12,14 @@ from contextlib import contextmanager
 from core.errors import Busy
 
 WAIT_S = 2.0
+# How many wait for each that is at work: no more than come to their turn while they wait.
+QUEUE = 3
 # Spread over this, those who were sent away together do not come back together.
 AGAIN_FROM_S, AGAIN_TO_S = 2, 12
 
 
 class Gate:
-    """Lets so many pass at once; as many again may wait a moment."""
+    """Lets so many pass at once; some times as many may wait a moment."""
 
     def __init__(self, most: int, *, wait: float = WAIT_S) -> None:
         self.most = most
@@ -45,7 +47,7 @@ class Gate:
     def _queued(self) -> bool:
         """Wait for a place, when the queue is not too long already."""
         with self._lock:
-            if self._waiting >= self.most:
+            if self._waiting >= self.most * QUEUE:
                 return False
             self._waiting += 1
         try:

@@ -4,7 +4,7 @@ from typing import Any
 
 import marshmallow as ma
 import orjson
-from flask import Response, current_app
+from flask import Response, current_app, g
 from flask.blueprints import BlueprintSetupState
 from flask.views import MethodView
 
@@ -79,7 +79,7 @@ def _behind(token: str) -> Actor:
 def _pull(data: dict[str, Any]) -> bytes | None:
     actor = _reader()
     with _gate("pull").passing():
-        page = pull.pull(actor, **data)
+        page = pull.pull(actor, snapshot=g.get("snapshot"), **data)
     contacts.note_pull(actor, data["device_id"])
     return page
 
@@ -103,6 +103,7 @@ class Push(MethodView):
 class Pull(MethodView):
     """What the phone does not know yet."""
 
+    @blp.in_snapshot
     @blp.arguments(PullIn)
     @blp.response(200, PullOut)
     @blp.alt_response(204, description="Nothing new.")

@@ -26,6 +26,7 @@ RECURRING: dict[Callable[..., None], timedelta] = {
     sync_jobs.look_for_hints: timedelta(minutes=1),
     sync_jobs.turn_the_day: timedelta(minutes=15),
     sync_jobs.forget_removals: timedelta(days=1),
+    sync_jobs.forget_receipts: timedelta(days=1),
     sync_jobs.scrub: timedelta(days=1),
     sync_jobs.forget_uploads: timedelta(hours=1),
     sync_jobs.collect_files: timedelta(days=1),

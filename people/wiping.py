@@ -9,19 +9,17 @@ from core.actor import Actor
 from core.errors import Conflict, Unauthenticated
 from core.ids import hashed
 from core.unit import Unit, perform, reading
-from people import doors
 from people.models import Device, DeviceState, Token
+from people.signin import org_of
 
 
 def acknowledge_wipe(token: str, device_id: UUID) -> None:
     """Note that the device has erased itself, and end its sign-ins.
 
     An access token that has run out serves too: nobody gives this device another one.
-    Raises Unauthenticated for a token that is not this device's, Conflict when it was not cut off.
+    Raises Unauthenticated or SessionEnded for a token that is not this device's, Conflict when it was not cut off.
     """
-    org_id = doors.behind("token", token)
-    if org_id is None:
-        raise Unauthenticated("Please sign in.")
+    org_id = org_of(token)
     with reading(Actor.system(org_id)) as unit:
         query = select(Token.device_id).where(Token.hash == hashed(token), Token.kind == "access")
         if unit.session.scalar(query) != device_id:

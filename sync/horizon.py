@@ -28,10 +28,12 @@ BATCH_ROWS = 200
 _seen: dict[UUID, date] = {}
 
 
-def keep_up(org_id: UUID) -> None:
-    """Bring the organisation's scopes up to today, when its day changed since this process last looked."""
-    if _seen.get(org_id) != today(org_id):
-        refresh(Actor.system(org_id, "horizon"))
+def keep_up(org_id: UUID) -> bool:
+    """Bring the organisation's scopes up to today, when its day changed since this process last looked; tell whether it did."""
+    if _seen.get(org_id) == today(org_id):
+        return False
+    refresh(Actor.system(org_id, "horizon"))
+    return True
 
 
 def refresh(actor: Actor) -> int:

@@ -21,6 +21,12 @@ def forget_removals(actor: Actor) -> None:
     retention.forget_removals(actor)
 
 
+@job(queue="default", retries=2, lease=timedelta(minutes=2))
+def forget_receipts(actor: Actor) -> None:
+    """Forget receipts that no phone will ask for any more."""
+    retention.forget_receipts(actor)
+
+
 @job(queue="default", retries=1, lease=timedelta(minutes=2))
 def scrub(actor: Actor) -> None:
     """Compare what phones hold with the rows, and mend what differs."""

@@ -34,6 +34,7 @@ from sync import epochs
 from sync.envelope import well_formed
 from sync.mutations import MODELS, MUTATIONS, Mutation, arguments
 from sync.pull import check_device
+from sync.retention import KEPT_WHOLE
 from sync.schemas import MOST_MUTATIONS, EnvelopeHead, MutationIn, messages_of
 from sync.versions import raised
 from work.actions import raise_attention
@@ -46,8 +47,6 @@ log = structlog.get_logger("sync")
 GROUP = 100
 # A phone's clock may differ this much before its times are put right by the measured offset.
 CLOCK_SKEW_ALLOWED = timedelta(minutes=5)
-# What was refused or reviewed is worth keeping whole; what was applied is in the rows.
-KEPT_WHOLE = frozenset({"review", "refused", "blocked", "quarantined"})
 # What our own code or the database says of a mutation that it cannot take.
 BROKEN = (
     sa.exc.DataError,
@@ -432,7 +431,7 @@ def _statuses_of(unit: Unit, device: Device, fresh: list[Said]) -> dict[str, str
     query = select(Receipt.key, Receipt.status).where(
         Receipt.sender_id == device.id, Receipt.key.in_(sorted(needed))
     )
-    return dict(unit.session.execute(query).tuples().all())
+    return {row.key: row.status for row in unit.session.execute(query)}
 
 
 def _refused_cause(said: Said, statuses: dict[str, str]) -> str | None:

@@ -1,4 +1,4 @@
-"""How long removals are remembered: long enough for a phone on a long leave, not for ever.
+"""How long removals and receipts are remembered: long enough for a phone on a long leave, not for ever.
 
 A phone that was away for longer is told to start over, because nobody can tell it any more what
 left its scopes. Its unsent work is its own and stays.
@@ -11,9 +11,15 @@ import sqlalchemy as sa
 from core import clock, feed
 from core.actor import Actor
 from core.database import retried
+from core.receipts import Receipt
 from core.unit import reading, unit_of_work
+from people.models import Device
 
 REMOVALS_KEPT = timedelta(days=90)
+# A phone that is put back to a backup says again what it had long been answered.
+RECEIPTS_KEPT = timedelta(days=90)
+# What was refused or reviewed is worth keeping whole; what was applied is in the rows.
+KEPT_WHOLE = frozenset({"review", "refused", "blocked", "quarantined"})
 BATCH_ROWS = 1000
 
 _entries, _scopes = feed.FeedEntry, feed.Scope
@@ -31,6 +37,39 @@ def forget_removals(actor: Actor) -> int:
         while batch := retried(lambda no=scope_no: _forget(actor, no, before)):  # type: ignore[misc]
             forgotten += batch
     return forgotten
+
+
+def forget_receipts(actor: Actor) -> int:
+    """Forget receipts of what was applied, confirmed by the phone, and long ago; return how many."""
+    before = clock.now() - RECEIPTS_KEPT
+    forgotten = 0
+    while batch := retried(lambda: _forget_receipts(actor, before)):
+        forgotten += batch
+    return forgotten
+
+
+def _forget_receipts(actor: Actor, before: datetime) -> int:
+    with unit_of_work(actor, action="receipts.forget") as unit:
+        old = unit.session.execute(
+            sa.select(Receipt.sender_id, Receipt.key)
+            .join(Device, (Device.org_id == Receipt.org_id) & (Device.id == Receipt.sender_id))
+            .where(
+                Receipt.received_at < before,
+                Receipt.seq <= Device.confirmed_seq,
+                Receipt.status.not_in(KEPT_WHOLE),
+            )
+            .limit(BATCH_ROWS)
+        ).all()
+        for sender_id in {row.sender_id for row in old}:
+            unit.session.execute(
+                sa.delete(Receipt)
+                .where(
+                    Receipt.sender_id == sender_id,
+                    Receipt.key.in_([row.key for row in old if row.sender_id == sender_id]),
+                )
+                .execution_options(synchronize_session=False)
+            )
+        return len(old)
 
 
 def _forget(actor: Actor, scope_no: int, before: datetime) -> int:

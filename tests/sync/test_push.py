@@ -17,6 +17,7 @@ from core.ids import new_id
 from core.receipts import Receipt
 from core.unit import perform, reading
 from people.models import DeviceState
+from sync import retention
 from tests.doors import Phone, Visitor
 from tests.makers import Maker
 from work import actions as work
@@ -336,13 +337,38 @@ def test_h55_one_person_with_two_phones_and_two_on_one_phone_do_not_mix(
     assert refused.status_code == 422
 
 
-def test_receipts_are_kept_until_the_device_has_confirmed_them(field: Field) -> None:
+def test_receipts_are_kept_for_long_after_the_device_has_confirmed_them(
+    field: Field, at: Any
+) -> None:
     field.comment("1")
     field.phone.push()
     field.comment("2")
     field.phone.push(confirmed_seq=1)
-    with reading(field.make.system) as unit:
-        assert unit.session.scalars(sa.select(Receipt.seq)).all() == [2]
+
+    def kept() -> Any:
+        retention.forget_receipts(field.make.system)
+        with reading(field.make.system) as unit:
+            return unit.session.scalars(sa.select(Receipt.seq).order_by(Receipt.seq)).all()
+
+    now = clock.now()
+    at(now + timedelta(days=89))
+    assert kept() == [1, 2]
+    at(now + timedelta(days=91))
+    assert kept() == [2]
+
+
+def test_h25_what_a_copied_phone_says_again_on_its_new_device_takes_effect_once(
+    field: Field,
+) -> None:
+    field.comment("Once")
+    said = [dict(mutation) for mutation in field.phone.outbox]
+    field.phone.push()
+    field.phone.device_id = new_id()
+    field.phone.sign_in()
+    field.phone.outbox = said
+    results = field.phone.push()["results"]
+    assert [(r["seq"], r["status"], r["replayed"]) for r in results] == [(1, "applied", True)]
+    assert [comment.text for comment in field.all(Comment)] == ["Once"]
 
 
 def test_a_batch_that_is_too_large_is_refused_whole_with_the_limit(field: Field) -> None:
