@@ -1,6 +1,7 @@
 """The application: settings in, a Flask app out."""
 
 import atexit
+import functools
 import importlib.resources
 import os
 import re
@@ -10,8 +11,9 @@ from typing import Any
 
 import orjson
 import structlog
-from flask import Flask, Response, g, redirect, request, send_from_directory
+from flask import Flask, Request, Response, g, redirect, request, send_from_directory
 from flask.json.provider import JSONProvider
+from flask.sessions import SessionInterface
 from flask.typing import ResponseReturnValue
 from flask_compress import Compress
 from flask_smorest import Api
@@ -93,8 +95,16 @@ class _Json(JSONProvider):
         return orjson.loads(s)
 
 
+class _NoSession(SessionInterface):
+    """The framework's own sessions are not used: who asks is said by tokens."""
+
+    def open_session(self, app: Flask, request: Request) -> None:
+        return None
+
+
 class _App(Flask):
     json_provider_class = _Json
+    session_interface = _NoSession()
 
 
 class _Api(Api):
@@ -219,9 +229,7 @@ def _end(response: Response) -> Response:
     response.headers["X-Request-Id"] = g.get("request_id", "")
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
     response.headers.setdefault("Referrer-Policy", "same-origin")
-    response.headers.setdefault(
-        "Content-Security-Policy", PAGE_POLICY.format(tiles=_tiles_host(settings))
-    )
+    response.headers.setdefault("Content-Security-Policy", _page_policy(settings.tiles_url))
     if settings.secure_cookies:
         response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
     if request.path.startswith("/v1/"):
@@ -245,9 +253,10 @@ def _settings() -> Settings:
     return settings()
 
 
-def _tiles_host(settings: Settings) -> str:
-    match = re.match(r"https?://[^/]+", settings.tiles_url or "")
-    return match[0].replace("{s}", "*") if match else ""
+@functools.cache
+def _page_policy(tiles_url: str | None) -> str:
+    match = re.match(r"https?://[^/]+", tiles_url or "")
+    return PAGE_POLICY.format(tiles=match[0].replace("{s}", "*") if match else "")
 
 
 def _serve_docs(app: Flask) -> None:

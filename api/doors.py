@@ -46,6 +46,10 @@ class Blueprint(SmorestBlueprint):
         super().__init__(*args, **kwargs)
         self.before_request(_enter)
 
+    def arguments(self, schema: Any, **more: Any) -> Any:
+        """Read what comes in by a shape; one is built once, and not for every request."""
+        return super().arguments(schema() if isinstance(schema, type) else schema, **more)
+
     def response(self, status_code: int, schema: Any = None, **more: Any) -> Any:
         """Document an answer; one with a type and no shape is bytes."""
         if schema is None and more.get("content_type"):

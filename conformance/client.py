@@ -169,16 +169,21 @@ class Client:
         if self.access is None:
             self.sign_in()
         status, raw = self._send(path, body)
-        if status == 401 and json.loads(raw).get("code") == "token_expired":
-            renewed = self._answer(
-                *self._send("/v1/session/refresh", {"refresh_token": self.refresh}, signed=False)
-            )
-            self.access, self.refresh = renewed["access_token"], renewed["refresh_token"]
-            status, raw = self._send(path, body)
-        elif status == 401:
-            self.sign_in()
+        if status == 401:
+            if json.loads(raw).get("code") != "token_expired" or not self._renew():
+                self.sign_in()
             status, raw = self._send(path, body)
         return None if status == 204 else self._answer(status, raw)
+
+    def _renew(self) -> bool:
+        """Ask for fresh tokens; False when the sign-in is over and the password is needed again."""
+        body = {"refresh_token": self.refresh}
+        status, raw = self._send("/v1/session/refresh", body, signed=False)
+        if status == 401:
+            return False
+        renewed = self._answer(status, raw)
+        self.access, self.refresh = renewed["access_token"], renewed["refresh_token"]
+        return True
 
     # Saying
 
@@ -216,9 +221,8 @@ class Client:
         try:
             answer = self.call("/v1/sync/push", self.push_body(batch))
         except Refused as error:
-            if error.status != 409:
-                raise
-            self._count_again(error)
+            if not self._cut_off(error):
+                self._count_again(error)
             return
         assert answer is not None
         self.settle(answer)
@@ -245,7 +249,10 @@ class Client:
         self.store.save()
 
     def _count_again(self, error: Refused) -> None:
-        """Do what a gap or a fork asks for: the numbers begin anew on a new device, nothing is lost."""
+        """Do what a gap or a fork asks for: the numbers begin anew on a new device, nothing is lost.
+
+        Raises the error when it asks for something else.
+        """
         expected = error.details.get("expected_seq")
         if error.code == "gap" and self.state.outbox[0]["seq"] == expected:
             return
@@ -279,8 +286,7 @@ class Client:
         try:
             page = self.call("/v1/sync/pull", body)
         except Refused as error:
-            if error.code == "device_revoked" and error.details.get("wipe"):
-                self.wipe()
+            if self._cut_off(error):
                 return True
             if error.code == "start_over":
                 self.begin_afresh()
@@ -305,6 +311,13 @@ class Client:
         """Fetch everything again beside the old replica, which serves until the new one is whole."""
         self.state.fresh = Replica()
         self.store.save()
+
+    def _cut_off(self, error: Refused) -> bool:
+        """Erase everything when the answer is that this phone was cut off."""
+        wipe = error.code == "device_revoked" and bool(error.details.get("wipe"))
+        if wipe:
+            self.wipe()
+        return wipe
 
     def wipe(self) -> None:
         """Erase everything: this phone was cut off."""

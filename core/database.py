@@ -209,13 +209,13 @@ class Database:
                 with connection.begin():
                     yield connection
                 return
-            connection.exec_driver_sql(
-                f"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {announcement}"
-            )
+            cursor = connection.connection.cursor()
+            cursor.execute(f"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {announcement}")
             try:
                 yield connection
             finally:
-                connection.exec_driver_sql("ROLLBACK")
+                cursor.execute("ROLLBACK")
+                cursor.close()
 
     def close(self) -> None:
         """Give all connections back."""

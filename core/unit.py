@@ -70,6 +70,7 @@ class Unit:
         self.events: list[Event] = []
         self.notices: list[Notice] = []
         self.queued = 0
+        self._afterwards: list[Callable[[], None]] = []
         self._changes: list[tuple[Any, audit.Change, Step | None]] = []
         # What is known without asking again: rows by number of id, those locked or made here,
         # and ids that no row has.
@@ -263,6 +264,10 @@ class Unit:
         """Note that something has happened; its listeners run after the commit."""
         self.events.append(event_)
 
+    def afterwards(self, then: Callable[[], None]) -> None:
+        """Have something done in this process once the change is committed, and not otherwise."""
+        self._afterwards.append(then)
+
     def notice(self, kind: str, message: str, **details: Any) -> None:
         """Tell whoever asked that it was accepted, and what a person should look at."""
         self.notices.append(Notice(kind, message, details))
@@ -378,6 +383,8 @@ class Unit:
         self.session.commit()
         if self.queued:
             jobs.wake()
+        for then in self._afterwards:
+            then()
 
     def _merged_changes(self) -> list[audit.Change]:
         """Return the changes as the trail keeps them: one for each row and step."""
@@ -423,6 +430,8 @@ class Unit:
             fresh=fresh,
         )
         self._changes.append((row, change, step))
+        if then := _WATCHED.get(type(row)):
+            self._afterwards.append(then)
         if step is not None and isinstance(row, Synced):
             step.changed[id(row)] = row
 
@@ -449,6 +458,14 @@ class Unit:
             at: Any = row.version + 1
             row.touched = row.touched | dict.fromkeys(changed, [at, device] if device else at)
         return [*names, "touched"] if changed and "touched" not in names else names
+
+
+_WATCHED: dict[type, Callable[[], None]] = {}
+
+
+def watch(model: type, then: Callable[[], None]) -> None:
+    """Have something done in this process whenever a change of such a row is committed."""
+    _WATCHED[model] = then
 
 
 _COUNTED = frozenset({"touched", "version"})

@@ -12,6 +12,7 @@ from people import doors, passwords
 from people.models import Account, Device, DeviceState, Organisation, Role, Technician
 from people.permissions import require
 from people.queries import technician_for
+from people.signin import forget_who
 
 
 def found_organisation(*, name: str, timezone: str, currency: str, language: str) -> Organisation:
@@ -84,6 +85,7 @@ def set_device_state(unit: Unit, device_id: UUID, state: DeviceState) -> Device:
     if device is None:
         raise NotFound("No such device.")
     device.state = state
+    unit.afterwards(forget_who)
     if state is not DeviceState.REVOKED:
         device.wiped_at = None
     return device

@@ -10,7 +10,7 @@ from core.errors import Conflict, Unauthenticated
 from core.ids import hashed
 from core.unit import Unit, perform, reading
 from people.models import Device, DeviceState, Token
-from people.signin import org_of
+from people.signin import forget_who, org_of
 
 
 def acknowledge_wipe(token: str, device_id: UUID) -> None:
@@ -31,6 +31,7 @@ def _note(unit: Unit, device_id: UUID) -> None:
     device = unit.take(Device, device_id)
     if device is None or device.state is not DeviceState.REVOKED:
         raise Conflict("This device was not cut off; it has nothing to erase.")
+    unit.afterwards(forget_who)
     device.wiped_at = device.wiped_at or clock.now()
     unit.session.execute(
         update(Token)

@@ -15,7 +15,6 @@ import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from sqlalchemy.orm import Session
 
 from core import database as databases
 from core.database import Database
