@@ -41,8 +41,7 @@ run: $(VENV)/.run-ready web $(FONTS) ## Serve Fieldwright on http://127.0.0.1:80
 	@echo "==> Loading the demo company if the database is empty (some ten seconds, once)"
 	@$(FLASK) seed --if-empty
 	@echo "==> Serving on http://127.0.0.1:$(PORT) (Ctrl-C stops)"
-	@exec $(BIN)/gunicorn --worker-class gthread --workers 1 --threads 64 --no-control-socket \
-		--bind 127.0.0.1:$(PORT) wsgi:app
+	@exec $(BIN)/gunicorn --bind 127.0.0.1:$(PORT) wsgi:app
 
 worker: $(VENV)/.run-ready $(FONTS) ## Work the queues (needs FIELDWRIGHT_REDIS_URL)
 	@exec $(BIN)/python worker.py

@@ -51,7 +51,7 @@ class Phone:
         """Ask for the next page."""
         body = {
             "device_id": self.device_id,
-            "schema": 1,
+            "schema": 2,
             "cursor": self.cursor,
             "limit": limit,
         }
@@ -90,7 +90,7 @@ class Phone:
             )
         body = {
             "device_id": self.device_id,
-            "schema": 1,
+            "schema": 2,
             "app_version": "1",
             "unsent": 0,
             "confirmed_seq": max(self.seq - 200, 0),
@@ -118,7 +118,7 @@ def phone(server: Server, make: Maker) -> Phone:
         "name": "Bench",
         "platform": "bench",
         "app_version": "1",
-        "schema": 1,
+        "schema": 2,
     }
     body = orjson.dumps({"email": account.email, "password": PASSWORD, "device": card})
     status, answer = line.ask(request("POST", "/v1/session", body))
