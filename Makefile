@@ -59,6 +59,10 @@ test: $(VENV)/.test-ready web $(FONTS) ## Run every test
 cover: $(VENV)/.test-ready web $(FONTS) ## Show the lines that tests missed
 	@$(BIN)/pytest --numprocesses auto --cov --cov-report term-missing
 
+# PROVE says which part of it, as in: make prove PROVE="--stories 1000 --seconds 30"
+prove: $(VENV)/.test-ready ## Tell thousands of stories, and kill real processes (up to 40 minutes)
+	@$(BIN)/python -m prove $(PROVE)
+
 bench: $(VENV)/.test-ready ## Print timings
 	@$(BIN)/python -m bench
 
@@ -96,7 +100,7 @@ clean: ## Remove all that make has made; the data in var/ stays
 		.mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
-.PHONY: help run worker seed test cover bench check fix lock web fonts clean
+.PHONY: help run worker seed test cover prove bench check fix lock web fonts clean
 
 # --- How each of them gets ready -----------------------------------------------------------
 

@@ -4,6 +4,7 @@ It keeps what a phone keeps and forgets what a killed phone forgets: `Store.save
 every step of the protocol ends with one save. How bytes travel is somebody else's business.
 """
 
+import contextlib
 import copy
 import hashlib
 import json
@@ -18,6 +19,8 @@ Key = tuple[str, str]
 Transport = Callable[[str, str, bytes, dict[str, str]], tuple[int, bytes]]
 
 BATCH = 200
+# The batch as a whole was not understood, or is too big.
+UNREADABLE = (413, 422)
 REPAIRS_A_DAY = 1
 
 
@@ -84,14 +87,29 @@ class State:
 
     device_id: str = field(default_factory=lambda: str(uuid4()))
     next_seq: int = 1
-    confirmed_seq: int = 0
     outbox: list[dict[str, Any]] = field(default_factory=list)
+    # What was answered since the last complete pull: a server that was restored asks for it again.
+    answered: list[dict[str, Any]] = field(default_factory=list)
+    # What the server could not even read.
+    set_aside: list[dict[str, Any]] = field(default_factory=list)
     # What became of each mutation, by its id.
     results: dict[str, dict[str, Any]] = field(default_factory=dict)
     replica: Replica = field(default_factory=Replica)
     # A replica that is being fetched anew, until it is whole.
     fresh: Replica | None = None
     repairs: int = 0
+
+    @property
+    def confirmed_seq(self) -> int:
+        """Return up to which number nothing is held any more."""
+        held = [mutation["seq"] for mutation in self.answered + self.outbox]
+        return min([self.next_seq, *held]) - 1
+
+    def say_again(self, first: int = 1) -> None:
+        """Put what was answered from this number on back into the outbox."""
+        again = [mutation for mutation in self.answered if mutation["seq"] >= first]
+        self.answered = [mutation for mutation in self.answered if mutation["seq"] < first]
+        self.outbox = again + self.outbox
 
 
 class Store:
@@ -131,6 +149,7 @@ class Client:
         self.access: str | None = None
         self.refresh: str | None = None
         self.wiped = False
+        self.batch = BATCH
 
     @property
     def state(self) -> State:
@@ -217,13 +236,16 @@ class Client:
 
     def push_some(self) -> None:
         """Send one batch and keep what became of it."""
-        batch = self.state.outbox[:BATCH]
+        batch = self.state.outbox[: self.batch]
         try:
             answer = self.call("/v1/sync/push", self.push_body(batch))
         except Refused as error:
-            if not self._cut_off(error):
+            if error.status in UNREADABLE:
+                self._look_for_poison(batch, error)
+            elif not self._cut_off(error):
                 self._count_again(error)
             return
+        self.batch = BATCH
         assert answer is not None
         self.settle(answer)
 
@@ -240,12 +262,27 @@ class Client:
         }
 
     def settle(self, answer: dict[str, Any]) -> None:
-        """Keep the results, and let go of what they answer."""
+        """Keep the results, and what they answer until the next complete pull."""
         for result in answer["results"]:
             self.state.results.setdefault(result["id"], result)
-            self.state.confirmed_seq = max(self.state.confirmed_seq, result["seq"])
         done = {result["id"] for result in answer["results"]}
+        self.state.answered += [m for m in self.state.outbox if m["id"] in done]
         self.state.outbox = [m for m in self.state.outbox if m["id"] not in done]
+        self.store.save()
+
+    def _look_for_poison(self, batch: list[dict[str, Any]], error: Refused) -> None:
+        """Halve a batch that is not understood; what spoils it alone is kept for a person, its number filled."""
+        if len(batch) > 1:
+            self.batch = len(batch) // 2
+            return
+        # Whether it is this mutation that the server minds, and not the phone itself.
+        self.call("/v1/sync/push", self.push_body([]))
+        bad = batch[0]
+        self.state.results[bad["id"]] = {"id": bad["id"], "seq": bad["seq"], "status": "refused"}
+        self.state.set_aside.append(bad)
+        filler = {"id": str(uuid4()), "type": "phone.left_out", "args": {}, "depends_on": []}
+        self.state.outbox[0] = bad | filler
+        self.batch = BATCH
         self.store.save()
 
     def _count_again(self, error: Refused) -> None:
@@ -254,15 +291,17 @@ class Client:
         Raises the error when it asks for something else.
         """
         expected = error.details.get("expected_seq")
-        if error.code == "gap" and self.state.outbox[0]["seq"] == expected:
-            return
         if error.code not in ("gap", "device_forked"):
             raise error
+        if error.code == "gap":
+            self.state.say_again(expected or 1)
+            if self.state.outbox[0]["seq"] == expected:
+                return
+        self.state.say_again()
         self.state.device_id = str(uuid4())
         for seq, mutation in enumerate(self.state.outbox, start=1):
             mutation["seq"] = seq
         self.state.next_seq = len(self.state.outbox) + 1
-        self.state.confirmed_seq = 0
         self.state.fresh = Replica()
         self.store.save()
         self.sign_in()
@@ -276,6 +315,8 @@ class Client:
 
     def pull_some(self, *, limit: int = 1000) -> bool:
         """Fetch one page; True when there is nothing more."""
+        if self.wiped:
+            return True
         replica = self.state.fresh or self.state.replica
         body = {
             "device_id": self.state.device_id,
@@ -293,9 +334,13 @@ class Client:
                 return False
             raise
         if page is None:
+            self._forget_answered()
             return True
         if page.get("reset"):
+            # What was answered may have been lost there; it is said again before it is forgotten here.
+            self.state.say_again()
             self.begin_afresh()
+            self.push()
             return False
         for change in page["changes"]:
             replica.apply(change)
@@ -304,8 +349,15 @@ class Client:
             self.state.replica, self.state.fresh = self.state.fresh, None
         self.store.save()
         if page["complete"]:
+            self._forget_answered()
             self._prove(page["checkpoint"]["scopes"])
         return bool(page["complete"])
+
+    def _forget_answered(self) -> None:
+        """Let go of what was answered: its effect has come."""
+        if self.state.answered:
+            self.state.answered = []
+            self.store.save()
 
     def begin_afresh(self) -> None:
         """Fetch everything again beside the old replica, which serves until the new one is whole."""
@@ -317,6 +369,9 @@ class Client:
         wipe = error.code == "device_revoked" and bool(error.details.get("wipe"))
         if wipe:
             self.wipe()
+            # A phone that cannot say so any more is erased all the same.
+            with contextlib.suppress(Offline):
+                self._send("/v1/sync/wiped", {"device_id": self.state.device_id})
         return wipe
 
     def wipe(self) -> None:

@@ -266,33 +266,35 @@ class _Batch:
         """Apply a group in one transaction."""
         with unit_of_work(self.actor, action="sync.push") as unit:
             device = _device(unit, self.device_id)
+            memory = _Memory(unit, device, self.said if first else group)
             if first:
-                self._greet(unit, device)
-            known = _receipts_of(unit, device, group)
+                self._check_order(unit, device, memory)
             answers = {
-                item.id: orjson.loads(known[str(item.id)].answer) | {"replayed": True}
+                item.id: orjson.loads(receipt.answer) | {"replayed": True}
                 for item in group
-                if str(item.id) in known
+                if (receipt := memory.own.get(str(item.id)))
             }
             fresh = [item for item in group if item.id not in answers]
-            said_before = _said_on_another_device(unit, device, fresh)
             if fresh and fresh[0].seq != device.last_seq + 1:
                 raise Gap(
                     "A mutation before this one is missing.", expected_seq=device.last_seq + 1
                 )
-            outcomes = self._outcomes(
-                unit, device, [item for item in fresh if item.id not in said_before], careful
-            )
-            unit.session.flush()
-            again = [(item, said_before[item.id]) for item in fresh if item.id in said_before]
-            answers |= _keep_receipts(unit, device, outcomes, again)
+            again = [
+                (item, receipt) for item in fresh if (receipt := memory.elsewhere.get(str(item.id)))
+            ]
+            new = [item for item in fresh if str(item.id) not in memory.elsewhere]
+            outcomes = self._outcomes(unit, device, new, careful)
             if fresh:
                 device.last_seq = fresh[-1].seq
+            if first:
+                self._note_contact(device)
+            unit.session.flush()
+            answers |= _keep_receipts(unit, device, outcomes, again)
             return [answers[item.id] for item in group], device.last_seq
 
-    def _greet(self, unit: Unit, device: Device) -> None:
-        """Note what the device tells of itself, and see that its batch follows on what we know."""
-        said, contact = self.said, self.contact
+    def _note_contact(self, device: Device) -> None:
+        """Note what the device tells of itself."""
+        contact = self.contact
         device.last_contact_at = clock.now()
         device.schema = contact.schema
         device.app_version = contact.app_version or device.app_version
@@ -303,7 +305,11 @@ class _Batch:
         confirmed = contact.confirmed_seq
         if confirmed is not None and device.confirmed_seq < confirmed <= device.last_seq:
             device.confirmed_seq = confirmed
-        epochs.bridge(unit, device, said[0].seq if said else 0, confirmed or 0)
+
+    def _check_order(self, unit: Unit, device: Device, memory: "_Memory") -> None:
+        """See that the batch follows on what we know."""
+        said = self.said
+        epochs.bridge(unit, device, said[0].seq if said else 0, self.contact.confirmed_seq or 0)
         for item, following in itertools.pairwise(said):
             if following.seq != item.seq + 1:
                 raise Gap(
@@ -312,7 +318,7 @@ class _Batch:
                 )
         if said and said[0].seq > device.last_seq + 1:
             raise Gap("A mutation before this one is missing.", expected_seq=device.last_seq + 1)
-        _check_fork(unit, device, said)
+        memory.check_fork(unit, device, said)
 
     def _outcomes(
         self, unit: Unit, device: Device, fresh: list[Said], careful: set[UUID]
@@ -359,67 +365,59 @@ def _device(unit: Unit, device_id: UUID) -> Device:
     return device
 
 
-def _check_fork(unit: Unit, device: Device, said: list[Said]) -> None:
-    """See that every number and id that came before comes with what it came with then."""
-    if not said:
-        return
-    before = [item.seq for item in said if item.seq <= device.last_seq]
-    known = _known(unit, device, Receipt.key, [str(item.id) for item in said])
-    if before:
-        known += _known(unit, device, Receipt.seq, before)
-    by_key = {receipt.key: receipt for receipt in known}
-    by_seq = {receipt.seq: receipt for receipt in known}
-    for item in said:
-        earlier = by_key.get(str(item.id)) or by_seq.get(item.seq)
-        same = (
-            earlier is not None
-            and earlier.fingerprint == item.print_
-            and earlier.key == str(item.id)
-            and earlier.seq == item.seq
-        )
-        if (earlier is not None or item.seq <= device.last_seq) and not same:
-            raise DeviceForked(
-                "This number was used for something else: the phone was copied or restored.",
-                seq=item.seq,
-            )
+class _Memory:
+    """The receipts of what these mutations said before: on this device, or on one that it was copied from.
 
-
-def _known(unit: Unit, device: Device, column: Any, values: list[Any]) -> list[Any]:
-    query = select(Receipt.key, Receipt.seq, Receipt.fingerprint).where(
-        Receipt.sender_id == device.id, bulk.among(unit.session.connection(), column, values)
-    )
-    return list(unit.session.execute(query))
-
-
-def _receipts_of(unit: Unit, device: Device, group: list[Said]) -> dict[str, Any]:
-    """Return the receipts of what was said before; none is looked for where all is new."""
-    before = [str(item.id) for item in group if item.seq <= device.last_seq]
-    if not before:
-        return {}
-    query = select(Receipt.key, Receipt.answer).where(
-        Receipt.sender_id == device.id, Receipt.key.in_(before)
-    )
-    return {receipt.key: receipt for receipt in unit.session.execute(query)}
-
-
-def _said_on_another_device(unit: Unit, device: Device, fresh: list[Said]) -> dict[UUID, Any]:
-    """Return the receipts of what this person said before on a device that was restored or copied since.
-
-    A mutation takes effect once, whichever device says it again.
+    A mutation takes effect once, whichever of a person's devices says it again.
     """
-    if not fresh:
-        return {}
-    ids = {str(item.id): item for item in fresh}
-    query = (
-        select(Receipt.key, Receipt.status, Receipt.answer, Receipt.fingerprint)
-        .join(Device, (Device.org_id == Receipt.org_id) & (Device.id == Receipt.sender_id))
-        .where(
-            bulk.among(unit.session.connection(), Receipt.key, sorted(ids)),
-            Device.account_id == device.account_id,
-            Receipt.sender_id != device.id,
-        )
-    )
-    return {ids[receipt.key].id: receipt for receipt in unit.session.execute(query)}
+
+    def __init__(self, unit: Unit, device: Device, said: list[Said]) -> None:
+        self.own: dict[str, Any] = {}
+        self.elsewhere: dict[str, Any] = {}
+        if not said:
+            return
+        known = _receipts(unit, Receipt.key, [str(item.id) for item in said])
+        self.own = {receipt.key: receipt for receipt in known if receipt.sender_id == device.id}
+        if len(self.own) < len(known):
+            query = select(Device.id).where(Device.account_id == device.account_id)
+            mine = set(unit.session.scalars(query))
+            self.elsewhere = {
+                receipt.key: receipt
+                for receipt in known
+                if receipt.sender_id in mine and receipt.key not in self.own
+            }
+
+    def check_fork(self, unit: Unit, device: Device, said: list[Said]) -> None:
+        """See that every number and id that came before comes with what it came with then."""
+        before = [item.seq for item in said if item.seq <= device.last_seq]
+        by_seq = {
+            receipt.seq: receipt
+            for receipt in (_receipts(unit, Receipt.seq, before, device) if before else [])
+        }
+        for item in said:
+            earlier = self.own.get(str(item.id)) or by_seq.get(item.seq)
+            same = (
+                earlier is not None
+                and earlier.fingerprint == item.print_
+                and earlier.key == str(item.id)
+                and earlier.seq == item.seq
+            )
+            if (earlier is not None or item.seq <= device.last_seq) and not same:
+                raise DeviceForked(
+                    "This number was used for something else: the phone was copied or restored.",
+                    seq=item.seq,
+                )
+
+
+def _receipts(
+    unit: Unit, column: Any, values: list[Any], device: Device | None = None
+) -> list[Any]:
+    query = select(
+        Receipt.sender_id, Receipt.key, Receipt.seq, Receipt.fingerprint, Receipt.answer
+    ).where(bulk.among(unit.session.connection(), column, values))
+    if device is not None:
+        query = query.where(Receipt.sender_id == device.id)
+    return list(unit.session.execute(query))
 
 
 def _statuses_of(unit: Unit, device: Device, fresh: list[Said]) -> dict[str, str]:

@@ -96,7 +96,7 @@ def _local_postgres() -> tuple[URL, str]:
     raise NotFound(f"none on this machine lets {' or '.join(users)} in")
 
 
-def _postgres_programs() -> Path:
+def postgres_programs() -> Path:
     """Return the folder with initdb and pg_ctl; Debian keeps it off the PATH."""
     if given := os.environ.get("PG_BINDIR"):
         return Path(given)
@@ -112,7 +112,7 @@ def _postgres_programs() -> Path:
 
 
 def _start_postgres(stack: ExitStack) -> tuple[URL, str]:
-    programs = _postgres_programs()
+    programs = postgres_programs()
     folder = Path(
         stack.enter_context(
             tempfile.TemporaryDirectory(prefix="fieldwright-pg-", ignore_cleanup_errors=True)
@@ -141,7 +141,7 @@ def _start_postgres(stack: ExitStack) -> tuple[URL, str]:
                 **become,
             )
 
-    port = _free_port()
+    port = free_port()
     speed = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off"
     try:
         call("initdb", "-D", "data", "-A", "trust", "-U", "postgres", "-E", "UTF8",
@@ -241,10 +241,11 @@ def _redis_program() -> str:
     raise NotFound("there is no redis-server to start one with")
 
 
-def _start_redis(stack: ExitStack) -> tuple[str, str]:
+def start_redis(stack: ExitStack) -> tuple[str, str]:
+    """Start a Redis of our own; return its address and version."""
     program = _redis_program()
     folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="fieldwright-redis-"))
-    port = _free_port()
+    port = free_port()
     server = subprocess.Popen(
         [program, "--port", str(port), "--bind", "127.0.0.1", "--dir", folder,
          "--save", "", "--appendonly", "no"],
@@ -279,7 +280,7 @@ def find_redis(stack: ExitStack) -> Service:
         except (ValueError, redis.RedisError) as error:
             raise pytest.UsageError(f"{variable} leads to no usable Redis: {error}") from error
     else:
-        (url, version), how = _local_or_started(_local_redis, lambda: _start_redis(stack))
+        (url, version), how = _local_or_started(_local_redis, lambda: start_redis(stack))
     address = urlsplit(url)
     return Service("Redis", url, f"{version} at {address.hostname}:{address.port or 6379} ({how})")
 
@@ -336,7 +337,8 @@ def find_chromium(_: ExitStack) -> Service:
 # All of them
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port that nobody listens on."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])

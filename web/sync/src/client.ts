@@ -408,7 +408,7 @@ export class SyncClient {
         schema: batch[0] ? schemaOf(batch[0]) : SCHEMA,
         // What is left when this has arrived, which is what the office wants to know.
         unsent: unsent.filter((each) => !batch.some(({ id }) => id === each.id)).length,
-        confirmed_seq: (await store.get('confirmed_seq')) ?? 0,
+        confirmed_seq: await this.outbox.confirmed(),
         device_time: new Date().toISOString(),
         mutations: batch.map(({ id, seq, type, happened_at, base, depends_on, args }) => ({
           id,
@@ -440,6 +440,7 @@ export class SyncClient {
       const [next] = await this.outbox.batch(1, BATCH_BYTES, expected)
       if (next?.seq === expected && expected !== batch[0]!.seq) return expected
       // What the server misses is no longer here: it has lost it, and only a new device can count on.
+      await this.outbox.sayAgain()
       await this.becomeAnotherDevice()
     }
     if (error.code === 'device_forked') await this.becomeAnotherDevice()
@@ -483,7 +484,11 @@ export class SyncClient {
         return
       }
       if (answer.reset) {
+        // What was answered may have been lost there; it is said again before it is forgotten here.
+        const again = await this.outbox.sayAgain()
         await this.copy.beginAfresh()
+        if (again > 0) await this.push()
+        this.tell('pulling')
         continue
       }
       const page: Page = answer

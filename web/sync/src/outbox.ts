@@ -133,6 +133,25 @@ export class Outbox {
     })
   }
 
+  /** Up to which number nothing waits any more, neither to be sent nor for the pull that shows its effect. */
+  async confirmed(): Promise<number> {
+    const { store } = this
+    const answered = (await store.get('confirmed_seq')) ?? 0
+    const waiting = await store.outbox.where('state').equals('accepted').toArray()
+    return Math.min(answered, ...waiting.map(({ seq }) => (seq ?? Infinity) - 1))
+  }
+
+  /** Send again what was answered since the last complete pull: a server that was restored may have lost it. Returns how many. */
+  async sayAgain(): Promise<number> {
+    const { store } = this
+    const since = (await store.get('synced_at')) ?? 0
+    return store.outbox
+      .where('state')
+      .anyOf(['accepted', 'review', 'refused', 'blocked'])
+      .filter(({ state, seq, settled_at = 0 }) => seq !== null && (state === 'accepted' || settled_at >= since))
+      .modify({ state: 'sent' })
+  }
+
   async batch(limit: number, maxBytes: number, from?: number): Promise<Mutation[]> {
     const wanted = from === undefined ? ['queued', 'sent'] : ['queued', 'sent', 'accepted', 'review', 'refused', 'blocked', 'dismissed']
     const waiting = inOrder(

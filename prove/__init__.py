@@ -1,0 +1,1 @@
+"""The long proofs, run by `make prove`: many thousand stories, and real processes that are killed."""
