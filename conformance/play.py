@@ -6,6 +6,7 @@ protocol with; README.md says how.
 
 import contextlib
 import copy
+import itertools
 import json
 import queue
 import socket
@@ -100,7 +101,9 @@ class Theatre:
             def do_GET(self) -> None:
                 # Streams and whatever else a client tries are not part of this play.
                 self._write(
-                    Reply(404, {"code": "not_found", "message": "", "details": {}, "request_id": ""})
+                    Reply(
+                        404, {"code": "not_found", "message": "", "details": {}, "request_id": ""}
+                    )
                 )
 
             def _write(self, reply: Reply) -> None:
@@ -231,7 +234,9 @@ def _end(theatre: Theatre, stage: Stage, ends: dict[str, Any]) -> None:
         docs = {(row["entity"], row["id"]): row["doc"] for row in stage.held.values()}
         for row in state["rows"]:
             same = row["doc"] == docs[(row["entity"], row["id"])]
-            expect(same, f"the document of {row['entity']} {row['id']} is not the one that was sent")
+            expect(
+                same, f"the document of {row['entity']} {row['id']} is not the one that was sent"
+            )
     elif replica == "empty":
         expect(rows == [], f"nothing is held any more, but {rows[:3]}")
     elif replica == "kept":
@@ -257,7 +262,7 @@ def _end(theatre: Theatre, stage: Stage, ends: dict[str, Any]) -> None:
     if "waited_s" in ends:
         door, least = ends["waited_s"]
         times = [request.at for request in stage.asked if request.door == door]
-        waits = [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+        waits = [later - earlier for earlier, later in itertools.pairwise(times)]
         # The clock of the line and the client's own may differ by some milliseconds.
         expect(max(waits, default=0) >= least - 0.05, f"it waited {waits} s at {door}")
     if "wiped_told" in ends:

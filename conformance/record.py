@@ -20,10 +20,14 @@ def record_company(company: Company, path: Path = VECTORS / "company.json") -> N
     kept: list[dict[str, Any]] = []
     for change in phone.pull():
         alike = [
-            row for row in kept if (row["scope"], row["entity"]) == (change["scope"], change["entity"])
+            row
+            for row in kept
+            if (row["scope"], row["entity"]) == (change["scope"], change["entity"])
         ]
         if len(alike) < FEW:
-            kept.append({name: change[name] for name in ("scope", "entity", "id", "version", "doc")})
+            kept.append(
+                {name: change[name] for name in ("scope", "entity", "id", "version", "doc")}
+            )
     _write(path, {"about": "Rows as a server told them to one engineer.", "rows": kept})
 
 
@@ -32,20 +36,35 @@ def record_functions(path: Path = VECTORS / "functions.json") -> None:
     documents: list[tuple[str, Any]] = [
         ("keys are sorted", {"b": 1, "a": {"d": None, "c": True}}),
         ("keys are sorted by UTF-16 code units", {"\ufb33": 1, "\U0001f600": 2, "é": 3, "z": 4}),
-        ("text is escaped as JSON.stringify does", ['"\\/\b\f\n\r\t\u0001\u007f\u2028', "挖掘机", "😀"]),
+        (
+            "text is escaped as JSON.stringify does",
+            ['"\\/\b\f\n\r\t\u0001\u007f\u2028', "挖掘机", "😀"],
+        ),
         ("whole numbers up to 2^53 - 1", [0, -1, 2**53 - 1, -(2**53) + 1]),
         ("empty things", {"": "", "list": [], "object": {}}),
     ]
     rows = [
         {"entity": "visit", "id": str(UUID(int=0xAB << 120 | number)), "version": number * number}
         for number in range(1, 40)
-    ] + [{"entity": "part", "id": str(UUID(int=number << 112)), "version": 1} for number in range(40)]
+    ] + [
+        {"entity": "part", "id": str(UUID(int=number << 112)), "version": 1} for number in range(40)
+    ]
     vectors = [
-        {"function": "canonical", "about": about, "input": document, "output": canonical_json(document).decode()}
+        {
+            "function": "canonical",
+            "about": about,
+            "input": document,
+            "output": canonical_json(document).decode(),
+        }
         for about, document in documents
     ]
     vectors += [
-        {"function": "manifest_sha256", "about": about, "input": document, "output": sha256_hex(document)}
+        {
+            "function": "manifest_sha256",
+            "about": about,
+            "input": document,
+            "output": sha256_hex(document),
+        }
         for about, document in documents
     ]
     vectors += [

@@ -185,7 +185,9 @@ def statuses(answer: dict[str, Any]) -> list[str]:
 
 def texts(phone: Phone) -> list[str]:
     """Return the comments that the phone holds."""
-    return [doc["text"] for (entity, _), (_, doc) in phone.replica.docs.items() if entity == "comment"]
+    return [
+        doc["text"] for (entity, _), (_, doc) in phone.replica.docs.items() if entity == "comment"
+    ]
 
 
 # The checks. The name of each is the sentence that is printed.
@@ -251,7 +253,9 @@ def h22_the_same_batch_many_times_at_once_is_applied_once(company: Company) -> N
     expect(bool(taken), said="one of them is taken")
     for answer in answers:
         expect(answer.status in (200, 503), said=f"200, or 503 for later, not {told(answer)}")
-    expect({tuple(statuses(a.json)) for a in taken} == {("applied",) * 3}, said="one answer for all")
+    expect(
+        {tuple(statuses(a.json)) for a in taken} == {("applied",) * 3}, said="one answer for all"
+    )
     phone.pull()
     expect(sum(mark in text for text in texts(phone)) == 3, said="each comment is there once")
 
@@ -282,7 +286,9 @@ def h23_one_that_makes_no_sense_is_refused_by_itself(company: Company) -> None:
     )
     expect(answer["last_seq"] == 10, said="all of them are counted")
     for result in answer["results"][1:-1]:
-        expect({"code", "message", "details"} <= set(result["error"]), said="a refusal has its error")
+        expect(
+            {"code", "message", "details"} <= set(result["error"]), said="a refusal has its error"
+        )
     unknown = answer["results"][1]["error"]["code"]
     expect(unknown == "unknown_mutation", said=f"unknown_mutation, not {unknown}")
     expect(all(r["replayed"] for r in phone.push(said)["results"]), said="refusals are remembered")
@@ -410,7 +416,9 @@ def h41_pages_are_bounded_in_bytes(company: Company) -> None:
 
 def sum_of(changes: list[dict[str, Any]]) -> int:
     """Return how many bytes these take, written shortly."""
-    return sum(len(json.dumps(c, ensure_ascii=False, separators=(",", ":")).encode()) for c in changes)
+    return sum(
+        len(json.dumps(c, ensure_ascii=False, separators=(",", ":")).encode()) for c in changes
+    )
 
 
 def h42_an_answer_says_how_long_it_is_also_when_packed(company: Company) -> None:
@@ -521,7 +529,12 @@ def picture() -> bytes:
     """Return a picture of one pixel that is like no other."""
 
     def chunk(kind: bytes, content: bytes) -> bytes:
-        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+        return (
+            struct.pack(">I", len(content))
+            + kind
+            + content
+            + struct.pack(">I", zlib.crc32(kind + content))
+        )
 
     head = struct.pack(">IIBBBBB", 1, 1, 8, 2, 0, 0, 0)
     said = b"Comment\x00" + str(uuid4()).encode()

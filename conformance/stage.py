@@ -251,9 +251,7 @@ class Stage:
             device.receipts[mutation["id"]] = (print_, result)
             device.last_seq = mutation["seq"]
             results.append(result)
-        return Reply(
-            200, {"results": results, "last_seq": device.last_seq, "server_time": now()}
-        )
+        return Reply(200, {"results": results, "last_seq": device.last_seq, "server_time": now()})
 
     def _look_into(self, body: dict[str, Any], said: list[dict[str, Any]]) -> None:
         if not isinstance(body.get("schema"), int):
@@ -315,7 +313,7 @@ class Stage:
             if at == len(self.log):
                 return Reply(204)
         rows = min(self.page_rows, body.get("limit") or 1000)
-        changes = []
+        changes: list[dict[str, Any]] = []
         while at < len(self.log) and len(changes) < rows:
             change = self.log[at]
             changes += [change] if change else []

@@ -4,6 +4,7 @@ import argparse
 import random
 import sys
 import time
+import traceback
 from contextlib import ExitStack
 
 from prove import overtaking, processes, stories
@@ -39,7 +40,10 @@ def main() -> int:
         for name, prove in proofs:
             print(f"==> {name}", flush=True)
             began = time.monotonic()
-            faults = prove()
+            try:
+                faults = prove()
+            except Exception:  # noqa: BLE001 - the other proofs are to be run all the same
+                faults = [traceback.format_exc()]
             failed += bool(faults)
             for fault in faults:
                 print(fault)

@@ -14,6 +14,7 @@ from core.database import Database, retried
 from core.ids import new_id
 from core.migrations import upgrade
 from core.unit import unit_of_work
+from sync import cursor
 from sync.pull import pull
 from tests.makers import Maker
 from tests.services import fresh_database
@@ -29,6 +30,7 @@ def prove(server: str, seed: int) -> list[str]:
         upgrade(url)
         database = Database(url)
         databases.bind(database)
+        cursor.configure(b"prove")
         try:
             return _Race(seed).run()
         finally:

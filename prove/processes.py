@@ -20,7 +20,7 @@ import redis
 import sqlalchemy as sa
 
 from assets import actions as assets
-from conformance.client import Client, Offline, Refused
+from conformance.client import Client, Offline
 from core import audit, clock
 from core import database as databases
 from core.database import Database
@@ -42,8 +42,9 @@ from work.models import PartUse, Visit
 ROOT = Path(__file__).resolve().parents[1]
 PHONES, WORKERS = 50, 4
 # How often somebody kills a worker, restarts the database and empties Redis.
-KILL_S, RESTART_S, FLUSH_S = 2.0, 20.0, 7.0
+KILL_S, RESTART_S, FLUSH_S = 6.0, 20.0, 9.0
 PATIENCE_S = 90
+WIRE_S = 15
 
 
 class Server:
@@ -79,7 +80,7 @@ class Server:
         self, method: str, path: str, body: bytes, headers: dict[str, str]
     ) -> tuple[int, bytes]:
         """Carry a request; what breaks on the way and what the server is too ill to answer is no answer."""
-        wire = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        wire = http.client.HTTPConnection("127.0.0.1", self.port, timeout=WIRE_S)
         try:
             wire.request(method, path, body or None, headers)
             answer = wire.getresponse()
@@ -118,6 +119,7 @@ class Fleet:
         self.said: dict[str, tuple[str, dict[str, Any]]] = {}
         self.emails: list[str] = []
         self.visits: list[tuple[UUID, UUID]] = []
+        self.machines: list[UUID] = []
         for number in range(PHONES):
             perform(self.make.system, lambda unit, n=number: self._hire(unit, n), name="prove")
         self.phones = [Client(server.send, email=email, password=PASSWORD) for email in self.emails]
@@ -137,11 +139,13 @@ class Fleet:
                 contact_phone="2", access_notes="",
             )  # fmt: skip
             unit.session.flush()
-            self.machine = assets.add_asset(
-                unit, site_id=site.id, no="M-1", name="Excavator", maker="O&K", model="RH120E",
-                serial="S1", kind="excavator",
-            ).id  # fmt: skip
+            self.site = site.id
             self.part = parts.add_part(unit, sku="P-1", name="Seal", cost_micro=125, codes=[]).id
+        machine = assets.add_asset(
+            unit, site_id=self.site, no=f"M-{number}", name="Excavator", maker="O&K", model="RH120E",
+            serial=f"S{number}", kind="excavator",
+            ).id  # fmt: skip
+        self.machines.append(machine)
         email = f"person{number}@{self.make.org.id.hex}.example.com"
         account = people.open_account(
             unit, email=email, name=f"Person {number}", password=PASSWORD, roles=["technician"],
@@ -158,7 +162,7 @@ class Fleet:
         technician.van_place_id = van.id
         unit.session.flush()
         parts.receive_goods(unit, id=new_id(), place_id=van.id, part_id=self.part, qty=1000)
-        order = work.open_order(unit, title="Leaking cylinder", asset_id=self.machine)
+        order = work.open_order(unit, title="Leaking cylinder", asset_id=machine)
         unit.session.flush()
         visit_id = unit.session.scalars(sa.select(Visit.id).where(Visit.order_id == order.id)).one()
         work.edit_visit(unit, visit_id, technician_id=technician.id, day=clock.now().date())
@@ -199,15 +203,16 @@ class Fleet:
             visit_id, order_id = chance.choice(self.visits)
         visit, own, now = {"visit_id": str(visit_id)}, {"id": str(new_id())}, clock.now()
         begun = now - timedelta(minutes=20)
+        machine = str(self.machines[number])
         kind, args = chance.choice(
             [
                 ("comment.add", {"order_id": str(order_id), "text": "Seen."} | own),
                 ("part.consume", {"part_id": str(self.part), "qty": 1} | visit | own),
                 ("time.add", {"kind": "work", "begun_at": begun.isoformat(),
                               "ended_at": now.isoformat()} | visit | own),
-                ("reading.add", {"asset_id": str(self.machine), "meter": "hours", "value": 5,
+                ("reading.add", {"asset_id": machine, "meter": "hours", "value": 5,
                                  "unit": "h"} | own),
-                ("order.open", {"order_id": str(new_id()), "asset_id": str(self.machine),
+                ("order.open", {"order_id": str(new_id()), "asset_id": machine,
                                 "title": "Cracked hose"}),
                 ("visit.start", visit),
                 ("comment.add", {"order_id": str(order_id), "text": ""}),

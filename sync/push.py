@@ -310,14 +310,14 @@ class _Batch:
         """See that the batch follows on what we know."""
         said = self.said
         epochs.bridge(unit, device, said[0].seq if said else 0, self.contact.confirmed_seq or 0)
+        if said and said[0].seq > device.last_seq + 1:
+            raise Gap("A mutation before this one is missing.", expected_seq=device.last_seq + 1)
         for item, following in itertools.pairwise(said):
             if following.seq != item.seq + 1:
                 raise Gap(
                     "A mutation before this one is missing.",
                     expected_seq=max(device.last_seq, item.seq) + 1,
                 )
-        if said and said[0].seq > device.last_seq + 1:
-            raise Gap("A mutation before this one is missing.", expected_seq=device.last_seq + 1)
         memory.check_fork(unit, device, said)
 
     def _outcomes(

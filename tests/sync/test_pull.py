@@ -175,7 +175,7 @@ def test_an_office_account_has_no_phone_scope(make: Maker, sign_in: Callable[...
     ).status_code in (403, 422)
 
 
-def test_h12_a_comment_made_after_the_checkpoint_comes_with_the_next_pull_alone(
+def test_a_comment_made_after_the_checkpoint_comes_with_the_next_pull_alone(
     mobile: Phone, make: Maker
 ) -> None:
     mobile.pull()

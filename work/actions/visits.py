@@ -33,6 +33,7 @@ from work.models import (
     VisitState,
     WorkOrder,
 )
+from work.promises import promise_for
 from work.queries import visit_for, visits_of
 from work.states import may_follow
 
@@ -279,6 +280,8 @@ def expect_completions(unit: Unit, sayings: list[tuple[UUID, dict[str, Any]]]) -
     order_ids = [order.id for order in orders]
     unit.expect_rows(Visit.order_id, order_ids)
     unit.expect_rows(Hold.order_id, order_ids)
+    for priority in {order.priority for order in orders}:
+        promise_for(unit, priority)
     unit.expect_rows(PartUse.order_id, order_ids)
     expect_repairs(unit, [order.no for order in orders], [order.asset_id for order in orders])
     unit.expect(Site, [order.site_id for order in orders])
