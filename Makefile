@@ -60,7 +60,7 @@ cover: $(VENV)/.test-ready web $(FONTS) ## Show the lines that tests missed
 	@$(BIN)/pytest --numprocesses auto --cov --cov-report term-missing
 
 # PROVE says which part of it, as in: make prove PROVE="--stories 1000 --seconds 30"
-prove: $(VENV)/.test-ready ## Tell thousands of stories, and kill real processes (up to 40 minutes)
+prove: $(VENV)/.test-ready ## Tell thousands of stories, and kill real processes (about two hours on two cores)
 	@$(BIN)/python -m prove $(PROVE)
 
 bench: $(VENV)/.test-ready ## Print timings

@@ -21,8 +21,9 @@ AGAIN_FROM_S, AGAIN_TO_S = 2, 12
 class Gate:
     """Lets so many pass at once; some times as many may wait a moment."""
 
-    def __init__(self, most: int, *, wait: float = WAIT_S) -> None:
+    def __init__(self, most: int, *, wait: float = WAIT_S, queue: int = QUEUE) -> None:
         self.most = most
+        self.queue = most * queue
         self.wait = wait
         self._slots = threading.Semaphore(most)
         self._lock = threading.Lock()
@@ -47,7 +48,7 @@ class Gate:
     def _queued(self) -> bool:
         """Wait for a place, when the queue is not too long already."""
         with self._lock:
-            if self._waiting >= self.most * QUEUE:
+            if self._waiting >= self.queue:
                 return False
             self._waiting += 1
         try:

@@ -84,8 +84,8 @@ def test_h40_a_morning_of_pushes_does_not_stand_in_the_way_of_those_who_only_loo
     assert phone.call("POST", "/v1/sync/push", body).status_code == 200
 
 
-def test_a_gate_lets_so_many_in_and_as_many_wait() -> None:
-    gate = Gate(2, wait=30)
+def test_a_gate_lets_so_many_in_and_so_many_wait() -> None:
+    gate = Gate(2, wait=30, queue=1)
     inside = threading.Barrier(3)
     leave = threading.Event()
     passed: list[str] = []

@@ -126,7 +126,7 @@ class Company:
         self.do(work.cancel_order, self.visit(one).order_id, reason="Sold")
 
     def need(self, one: int, _: int) -> None:
-        wanted = [{"part_id": str(self.part.id), "qty": 1}] if one % 2 else []
+        wanted = [{"part_id": self.part.id, "qty": 1}] if one % 2 else []
         self.do(work.edit_order, self.visit(one).order_id, parts=wanted)
 
     def days_pass(self, one: int, other: int) -> None:
