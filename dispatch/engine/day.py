@@ -47,5 +47,5 @@ def _day_of(engineer: Engineer, running: Visit | None) -> Day:
     ]
     ahead = [pause for pause in (*engineer.breaks, *off) if pause.latest_s >= from_s]
     ahead.sort(key=lambda pause: (pause.earliest_s, pause.latest_s))
-    to_s = max(engineer.shifts[-1].to_s, from_s)
-    return Day(engineer, from_s, to_s, start, tuple(ahead), parts, running)
+    # What is under way may end after the shift; nothing more is begun then.
+    return Day(engineer, from_s, engineer.shifts[-1].to_s, start, tuple(ahead), parts, running)

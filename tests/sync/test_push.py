@@ -653,3 +653,13 @@ def test_a_photo_that_hangs_on_two_visits_is_shown_to_both(
     assert put.status_code == 201
     for one in (field.phone, second):
         assert one.call("GET", f"/v1/files/{name}").status_code == 200
+
+
+def test_h27_what_depends_on_something_refused_in_an_earlier_batch_is_blocked(field: Field) -> None:
+    refused = field.phone.say("order.edit", {"order_id": str(new_id()), "title": "Nowhere"})
+    assert field.phone.push()["results"][0]["status"] == "refused"
+    field.comment("And so", depends_on=[refused["id"]])
+    result = field.phone.push()["results"][0]
+    assert result["status"] == "blocked"
+    assert result["error"]["details"]["depends_on"] == refused["id"]
+    assert field.all(Comment) == []
