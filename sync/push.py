@@ -323,7 +323,7 @@ class _Batch:
     def _outcomes(
         self, unit: Unit, device: Device, fresh: list[Said], careful: set[UUID]
     ) -> list[_Outcome]:
-        statuses = _statuses_of(unit, device, fresh)
+        statuses = _statuses_of(unit, fresh)
         active = device.state is DeviceState.ACTIVE
         if active:
             _gather(unit, fresh)
@@ -420,15 +420,13 @@ def _receipts(
     return list(unit.session.execute(query))
 
 
-def _statuses_of(unit: Unit, device: Device, fresh: list[Said]) -> dict[str, str]:
+def _statuses_of(unit: Unit, fresh: list[Said]) -> dict[str, str]:
     """Return what became of the earlier mutations that these depend on."""
     needed = {str(needed) for item in fresh for needed in item.depends_on}
     needed -= {str(item.id) for item in fresh}
     if not needed:
         return {}
-    query = select(Receipt.key, Receipt.status).where(
-        Receipt.key.in_(sorted(needed))
-    )
+    query = select(Receipt.key, Receipt.status).where(Receipt.key.in_(sorted(needed)))
     return {row.key: row.status for row in unit.session.execute(query)}
 
 
