@@ -44,16 +44,14 @@ def write_together(session: Session, changed: Sequence[Changed]) -> list[Changed
         groups.setdefault((type(row), tuple(sorted(names))), []).append(row)
     connection = session.connection()
     written: list[Changed] = []
-    for (model, same), rows in sorted(groups.items(), key=lambda item: _place(*item[0])):
+    for (model, same), rows in sorted(
+        groups.items(), key=lambda item: (item[0][0].__name__, item[0][1])
+    ):
         if len(rows) < WORTH_IT:
             continue
         _update(connection, model, same, sorted(rows, key=lambda row: row.id))
         written += [(row, list(same)) for row in rows]
     return written
-
-
-def _place(model: type, names: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
-    return model.__name__, names
 
 
 def settle(row: Versioned) -> None:

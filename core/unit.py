@@ -156,22 +156,19 @@ class Unit:
         self._absent.update((model, row_id.int) for row_id in wanted - {row.id for row in read})
         return read
 
-    def expect_rows(
-        self, column: InstrumentedAttribute[Any], values: Iterable[Any], *, lock: bool = False
-    ) -> list[Any]:
+    def expect_rows(self, column: InstrumentedAttribute[Any], values: Iterable[Any]) -> None:
         """Read all rows whose column holds one of these values, for `rows_of` to answer from memory."""
         model: Any = column.class_
         wanted = sorted({v for v in values if (model, column.key, v) not in self._rows_of})
         if not wanted:
-            return []
+            return
         query = sa.select(model).where(model.org_id == self.org_id, self._among(column, wanted))
-        read = self._read(query.order_by(model.id), lock)
+        read = self._read(query.order_by(model.id), lock=False)
         self._listed.setdefault(model, set()).add(column.key)
         for value in wanted:
             self._rows_of[(model, column.key, value)] = []
         for row in read:
             self._rows_of[(model, column.key, getattr(row, column.key))].append(row)
-        return read
 
     def _among(self, column: Any, values: list[Any]) -> Any:
         return bulk.among(self.session.connection(), column, values)
@@ -340,26 +337,6 @@ class Unit:
     def changed_by(self, step: Step) -> bool:
         """Tell whether the step, as far as it has got, has made or changed a row."""
         return bool(step.made) or any(instance_state(row).modified for row in step.rows.values())
-
-    def versions(self) -> dict[str, int]:
-        """Return the versions of the synced rows changed so far, as `entity:id`."""
-        self.session.flush()
-        return {
-            f"{feed.ENTITIES[type(row)].name}:{row.id}": row.version
-            for row, *_ in self._changes
-            if isinstance(row, Synced) and type(row) in feed.ENTITIES
-        }
-
-    def mark(self) -> int:
-        """Return a place in the list of changes, for `changed_since`."""
-        self.session.flush()
-        return len(self._changes)
-
-    def changed_since(self, mark: int) -> list[Synced]:
-        """Return the synced rows changed after the mark, each once."""
-        self.session.flush()
-        changed = {id(row): row for row, *_ in self._changes[mark:] if isinstance(row, Synced)}
-        return list(changed.values())
 
     def commit(self) -> None:
         """Write feed, jobs and audit, and commit, once."""

@@ -337,9 +337,10 @@ class _Batch:
                     status, error = _refuse(unit, item, item.problem)
                 elif cause := _refused_cause(item, statuses):
                     status, error = _block(unit, item, cause)
+                elif item.id in careful:
+                    status, error = _carefully(unit, MUTATIONS[item.type], item)
                 else:
-                    attempt = _carefully if item.id in careful else _lightly
-                    status, error = attempt(unit, MUTATIONS[item.type], item, step)
+                    status, error = _lightly(unit, MUTATIONS[item.type], item, step)
             said = unit.notices[notices:]
             if status == "applied":
                 kinds = {notice.kind for notice in said}
@@ -498,7 +499,7 @@ _Result = tuple[str, dict[str, Any] | None]
 def _lightly(unit: Unit, mutation: Mutation, said: Said, step: Step) -> _Result:
     """Apply without a savepoint what said beforehand what it needs; it is written with its neighbours."""
     if mutation.gather is None:
-        return _carefully(unit, mutation, said, step)
+        return _carefully(unit, mutation, said)
     notices, events = len(unit.notices), len(unit.events)
     try:
         _act(unit, mutation, said)
@@ -512,7 +513,7 @@ def _lightly(unit: Unit, mutation: Mutation, said: Said, step: Step) -> _Result:
     return "applied", None
 
 
-def _carefully(unit: Unit, mutation: Mutation, said: Said, _step: Step) -> _Result:
+def _carefully(unit: Unit, mutation: Mutation, said: Said) -> _Result:
     """Apply behind a savepoint, so that what fails takes back what it did."""
     try:
         with unit.attempt():
