@@ -1,10 +1,8 @@
 """The application: settings in, a Flask app out."""
 
 import atexit
-import functools
 import importlib.resources
 import os
-import re
 import time
 from collections.abc import Callable
 from typing import Any
@@ -43,11 +41,12 @@ from api import (
 from api import requests as fault_reports
 from api import sync as sync_door
 from api.doors import close_snapshot, dumps
+from api.glance import Glance
+from api.headers import common_headers, request_id
 from api.limits import limiter
 from api.timetable import Timetable
 from core import database, jobs
 from core import files as core_files
-from core.ids import new_id
 from core.logs import configure_logs
 from core.settings import Settings, from_environment
 from sync import cursor, hints
@@ -75,11 +74,6 @@ VIEWS = (
     tus.blp,
 )
 
-PAGE_POLICY = (
-    "default-src 'self'; img-src 'self' data: blob: {tiles}; style-src 'self' 'unsafe-inline'; "
-    "script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'; object-src 'none'; base-uri 'none'; "
-    "form-action 'self'; frame-ancestors 'none'"
-)
 # The documentation page starts itself with an inline script.
 DOCS_POLICY = "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; script-src 'self' 'unsafe-inline'"
 
@@ -173,6 +167,7 @@ def create_app(settings: Settings | None = None, *, db: database.Database | None
         near = settings.proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=near, x_proto=near, x_host=near)  # type: ignore[method-assign]
     app.wsgi_app = tus.MethodOverride(app.wsgi_app)  # type: ignore[method-assign]
+    app.wsgi_app = Glance(app.wsgi_app, settings)  # type: ignore[method-assign]
     errors.install(app)
     for blp in VIEWS:
         api.register_blueprint(blp)
@@ -217,25 +212,20 @@ def start_jobs(app: Flask) -> Callable[[], None]:
 
 
 def _begin() -> None:
-    given = request.headers.get("X-Request-Id", "")
-    g.request_id = given if re.fullmatch(r"[A-Za-z0-9._-]{8,64}", given) else new_id().hex
+    g.request_id = request_id(request.headers.get("X-Request-Id", ""))
     g.started = time.perf_counter()
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(request_id=g.request_id)
 
 
 def _end(response: Response) -> Response:
-    settings: Settings = _settings()
-    response.headers["X-Request-Id"] = g.get("request_id", "")
-    response.headers.setdefault("X-Content-Type-Options", "nosniff")
-    response.headers.setdefault("Referrer-Policy", "same-origin")
-    response.headers.setdefault("Content-Security-Policy", _page_policy(settings.tiles_url))
-    if settings.secure_cookies:
-        response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+    for name, value in common_headers(_settings(), g.get("request_id", "")):
+        response.headers.setdefault(name, value)
     if request.path.startswith("/v1/"):
         response.headers.setdefault("Cache-Control", "no-store")
     took = time.perf_counter() - g.get("started", time.perf_counter())
-    health.observe(request, response, took)
+    route = request.url_rule.rule if request.url_rule else None
+    health.observe(request.method, route, response.status_code, took)
     log.info(
         "request",
         method=request.method,
@@ -251,12 +241,6 @@ def _settings() -> Settings:
     from api.doors import settings  # noqa: PLC0415
 
     return settings()
-
-
-@functools.cache
-def _page_policy(tiles_url: str | None) -> str:
-    match = re.match(r"https?://[^/]+", tiles_url or "")
-    return PAGE_POLICY.format(tiles=match[0].replace("{s}", "*") if match else "")
 
 
 def _serve_docs(app: Flask) -> None:

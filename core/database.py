@@ -5,7 +5,7 @@ import os
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -27,6 +27,8 @@ APP_ROLE = "fieldwright_app"
 # Serialization failure and deadlock: the whole transaction is to be run again.
 RETRIED_STATES = {"40001", "40P01"}
 RETRIES = 8
+# Connections of one process for transactions beside a writer's.
+ASIDE = 2
 
 
 class UTCDateTime(sa.types.TypeDecorator[datetime]):
@@ -60,8 +62,8 @@ def _json(value: Any) -> str:
     return orjson.dumps(value).decode()
 
 
-def make_engine(url: str) -> Engine:
-    """Return an engine whose transactions are real ones."""
+def make_engine(url: str, *, size: int = 8, overflow: int = 16) -> Engine:
+    """Return an engine whose transactions are real ones; on PostgreSQL with so many connections and so many more."""
     if url.startswith("sqlite"):
         engine = sa.create_engine(
             url,
@@ -76,8 +78,8 @@ def make_engine(url: str) -> Engine:
     else:
         engine = sa.create_engine(
             url,
-            pool_size=8,
-            max_overflow=16,
+            pool_size=size,
+            max_overflow=overflow,
             pool_timeout=10,
             pool_recycle=1800,
             json_serializer=_json,
@@ -185,12 +187,30 @@ class Database:
         self._write = sessionmaker(self.engine, class_=FlushedSession, expire_on_commit=False)
         self._read = sessionmaker(read, expire_on_commit=False, autoflush=False)
         self._turn: Any = threading.Lock() if self.sqlite else contextlib.nullcontext()
+        # Connections of its own: who holds one waits for none of the others, so that writers who
+        # have taken them all still get their numbers.
+        self._aside = None if self.sqlite else make_engine(url, size=ASIDE, overflow=0)
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[Session]:
         """Open a session to change things; the caller commits."""
         with self._turn, self._write() as session:
             yield session
+
+    @contextlib.contextmanager
+    def aside(self, writing: Connection) -> Iterator[Connection]:
+        """Open a short transaction beside the one of a writer, committed where the block ends, whatever becomes of the other.
+
+        SQLite has one writer: there it is the writer's own.
+        """
+        if self._aside is None:
+            yield writing
+            return
+        with self._aside.begin() as connection:
+            # Its commit does not wait for the disk: the log is written in order, so that it is
+            # there wherever a later commit of the writer is.
+            connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
+            yield connection
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[Session]:
@@ -217,9 +237,38 @@ class Database:
                 cursor.execute("ROLLBACK")
                 cursor.close()
 
+    def ask(self, statement: str) -> Sequence[Any]:
+        """Run one statement by itself and return its rows: one message there and one back.
+
+        Nothing is around it, no session and no transaction, so it must neither change anything nor
+        need a second one. Of several in one message the last one's rows are returned.
+        """
+        connection = self.engine.raw_connection()
+        driver: Any = connection.driver_connection
+        errors: Any = self.engine.dialect.loaded_dbapi.Error
+        try:
+            if not self.sqlite:
+                driver.autocommit = True
+            cursor = driver.cursor()
+            cursor.execute(statement)
+            while not self.sqlite and cursor.nextset():
+                pass
+            rows: Sequence[Any] = cursor.fetchall()
+            cursor.close()
+            if not self.sqlite:
+                driver.autocommit = False
+        except errors as error:
+            connection.invalidate()
+            raise sa.exc.DBAPIError(statement, None, error) from error
+        finally:
+            connection.close()
+        return rows
+
     def close(self) -> None:
         """Give all connections back."""
         self.engine.dispose()
+        if self._aside is not None:
+            self._aside.dispose()
 
 
 _bound: Database | None = None

@@ -6,7 +6,9 @@ from uuid import UUID
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, mapped_column
 
+from core.database import bound
 from core.models import Base
+from core.tenancy import announce
 from core.unit import Unit
 
 
@@ -24,14 +26,20 @@ counters: Any = Counter.__table__
 
 
 def next_number(unit: Unit, prefix: str) -> str:
-    """Return the next number with this prefix. Numbers follow one another; a unit that fails may leave a gap."""
-    connection = unit.session.connection()
-    insert = (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(counters)
-    value = connection.execute(
-        insert.values(org_id=unit.org_id, name=prefix, value=1)
-        .on_conflict_do_update(
-            index_elements=["org_id", "name"], set_={"value": counters.c.value + 1}
+    """Return the next number with this prefix, which nobody else gets; a unit that fails leaves a gap.
+
+    On PostgreSQL it is drawn beside the unit, so that no other unit waits for the end of this one.
+    """
+    with bound().aside(unit.session.connection()) as connection:
+        announce(connection, unit.org_id)
+        insert = (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(
+            counters
         )
-        .returning(counters.c.value)
-    ).scalar_one()
+        value = connection.execute(
+            insert.values(org_id=unit.org_id, name=prefix, value=1)
+            .on_conflict_do_update(
+                index_elements=["org_id", "name"], set_={"value": counters.c.value + 1}
+            )
+            .returning(counters.c.value)
+        ).scalar_one()
     return f"{prefix}-{value:06d}"

@@ -2,7 +2,8 @@
 
 import contextlib
 import functools
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -54,6 +55,11 @@ def check_device(actor: Actor, device_id: UUID) -> None:
         raise Forbidden("This sign-in belongs to another device.", code="wrong_device")
 
 
+def _account(actor: Actor) -> UUID:
+    assert actor.account_id is not None  # noqa: S101 - a device belongs to an account
+    return actor.account_id
+
+
 @dataclass(slots=True)
 class _Scope:
     no: int
@@ -96,11 +102,10 @@ def pull(
         snapshot = None
     with contextlib.nullcontext(snapshot) if snapshot else opened(actor.org_id) as connection:
         epoch, scopes = _look(connection, actor.org_id, wanted)
-        assert actor.account_id is not None  # noqa: S101 - a device belongs to an account
         if cursor is None:
-            at = cursors.Cursor(actor.org_id, epoch, actor.account_id, schema)
+            at = cursors.Cursor(actor.org_id, epoch, _account(actor), schema)
         else:
-            at = cursors.read(cursor, org_id=actor.org_id, account_id=actor.account_id)
+            at = cursors.read(cursor, org_id=actor.org_id, account_id=_account(actor))
             if at.epoch != epoch:
                 return _reset()
         if any(s.forgot(at.seen) for s in scopes):
@@ -119,6 +124,25 @@ def pull(
             connection, at, moved, wanted, changes, limit, max_bytes or DEFAULT_BYTES
         )
     return _page(changes, at, scopes if complete else None)
+
+
+def up_to_date(actor: Actor, *, schema: int, cursor: str) -> bool:
+    """Tell whether there is nothing for this cursor, at the price of one statement.
+
+    True is as good as the whole pull's None; False only says that a whole pull has to look.
+
+    Raises StartOver, UpgradeRequired as a pull does.
+    """
+    check_schema(schema)
+    wanted = scopes_of(actor, schema)
+    at = cursors.read(cursor, org_id=actor.org_id, account_id=_account(actor))
+    if horizon.keep_up(actor.org_id) or at.schema != schema or len(at.seen) != len(wanted):
+        return False
+    epoch, scopes = _found(bound().ask(_glance(actor.org_id, tuple(wanted))), wanted)
+    return at.epoch == epoch and all(
+        at.seen.get(scope.name, [-1])[0] == scope.counter and not scope.forgot(at.seen)
+        for scope in scopes
+    )
 
 
 def _reset() -> bytes:
@@ -163,6 +187,10 @@ def _look(
     cursor.execute(_looking(sqlite, len(wanted)), values)
     rows = cursor.fetchall()
     cursor.close()
+    return _found(rows, wanted)
+
+
+def _found(rows: Sequence[Any], wanted: Sequence[str]) -> tuple[UUID, list[_Scope]]:
     found = {
         name: _Scope(no, name, counter, count, (high << 32) | low, purged)
         for _, no, name, counter, count, high, low, purged in rows
@@ -174,13 +202,30 @@ def _look(
     return epoch if isinstance(epoch, UUID) else UUID(epoch), scopes
 
 
+_LOOK = (
+    "SELECT epoch.id AS epoch, scope.no, name, counter, rows, sum_high, sum_low, purged "
+    "FROM epoch LEFT JOIN scope ON scope.org_id = {org} AND scope.name {among}"
+)
+
+
 @functools.cache
 def _looking(sqlite: bool, names: int) -> str:
-    org, among = ("?", f"IN ({', '.join('?' * names)})") if sqlite else ("%b", "= ANY(%b::text[])")
-    return (
-        "SELECT epoch.id AS epoch, scope.no, name, counter, rows, sum_high, sum_low, purged "  # noqa: S608 - no word of a stranger's
-        f"FROM epoch LEFT JOIN scope ON scope.org_id = {org} AND scope.name {among}"
-    )
+    if sqlite:
+        return _LOOK.format(org="?", among=f"IN ({', '.join('?' * names)})")
+    return _LOOK.format(org="%b", among="= ANY(%b::text[])")
+
+
+@functools.lru_cache(maxsize=10_000)
+def _glance(org_id: UUID, wanted: tuple[str, ...]) -> str:
+    """Return the look as one message, which says on PostgreSQL first for whom it is.
+
+    Nothing of a stranger's is in it: names of scopes are words of ours and ids.
+    """
+    among = ", ".join(f"'{name}'" for name in wanted)
+    if bound().sqlite:
+        return _LOOK.format(org=f"'{org_id.hex}'", among=f"IN ({among})")
+    look = _LOOK.format(org=f"'{org_id}'", among=f"IN ({among})")
+    return f"SELECT set_config('app.org', '{org_id}', true); {look}"
 
 
 _NEXT = (
@@ -305,10 +350,17 @@ def repair(
     schema: int | None = None,
     prefixes: list[str] | None = None,
     rows: list[dict[str, Any]] | None = None,
+    limit: int = 1000,
+    max_bytes: int | None = None,
 ) -> bytes:
-    """Return the scope's 256 sums by id prefix or, for named prefixes, the changes that mend the phone's rows."""
+    """Return the scope's 256 sums by id prefix or, for named prefixes, changes that mend the phone's rows.
+
+    The changes are bounded as a page is. Where some are left it is not `complete`, and the phone
+    asks again with the rows it then holds.
+    """
     check_device(actor, device_id)
-    if scope not in scopes_of(actor):
+    scopes = scopes_of(actor)
+    if scope not in scopes:
         raise Forbidden("This scope is not one of this device's.")
     with bound().reading() as session:
         connection = session.connection()
@@ -337,21 +389,58 @@ def repair(
         here = {(r.entity, r.id): r for r in present if r.id.hex[:2] in chosen}
         there = {(row["entity"], row["id"]): row["version"] for row in rows or []}
         wrong = [r.no for key, r in here.items() if there.get(key) != r.version]
-        prefix = b'{"scope":' + orjson.dumps(scope) + b","
-        changes = []
-        for start in range(0, len(wrong), MOST_ROWS):
-            some = _documents.c.no.in_(wrong[start : start + MOST_ROWS])
-            for row in connection.execute(
-                sa.select(_documents.c.entity, _documents.c.body).where(some)
-            ):
-                body = lowered(row.entity, row.body) if schema < SCHEMA else row.body
-                changes.append(prefix + body[1:])
-        for entity, row_id in there:
-            if (entity, row_id) not in here:
-                changes.append(
-                    orjson.dumps({"op": "remove", "scope": scope, "entity": entity, "id": row_id})
-                )
+        strange = [key for key in there if key not in here]
+        mending = itertools.chain(
+            _puts(connection, scope, wrong, lowered_for=schema),
+            _departures(connection, actor.org_id, known, scopes, strange),
+        )
+        changes, complete = _fitting(mending, limit, max_bytes or DEFAULT_BYTES)
+    said["complete"] = complete
     return b'{"changes":[' + b",".join(changes) + b"]," + orjson.dumps(said)[1:]
+
+
+def _fitting(mending: Iterator[bytes], limit: int, max_bytes: int) -> tuple[list[bytes], bool]:
+    """Return the changes that a page has room for, and whether those were all; one always fits."""
+    changes: list[bytes] = []
+    size = 0
+    for change in mending:
+        size += len(change) + 1
+        if changes and (len(changes) >= limit or size > max_bytes):
+            return changes, False
+        changes.append(change)
+    return changes, True
+
+
+def _puts(
+    connection: sa.Connection, scope: str, numbers: list[int], *, lowered_for: int
+) -> Iterator[bytes]:
+    prefix = b'{"scope":' + orjson.dumps(scope) + b","
+    for start in range(0, len(numbers), FIRST_ROWS):
+        some = numbers[start : start + FIRST_ROWS]
+        query = sa.select(_documents.c.entity, _documents.c.body).where(_documents.c.no.in_(some))
+        for row in connection.execute(query).all():
+            body = lowered(row.entity, row.body) if lowered_for < SCHEMA else row.body
+            yield prefix + body[1:]
+
+
+def _departures(
+    connection: sa.Connection,
+    org_id: UUID,
+    scope: _Scope,
+    wanted: Sequence[str],
+    strange: list[tuple[str, UUID]],
+) -> Iterator[bytes]:
+    """Return what takes rows out of the scope; what another scope of the device holds stays on it."""
+    for start in range(0, len(strange), FIRST_ROWS):
+        some = strange[start : start + FIRST_ROWS]
+        query = sa.select(_documents.c.no, _documents.c.entity, _documents.c.id).where(
+            _documents.c.org_id == org_id, _documents.c.id.in_([row_id for _, row_id in some])
+        )
+        numbers = {(row.entity, row.id): row.no for row in connection.execute(query)}
+        held = _held(connection, list(numbers.values()), scope, wanted, org_id)
+        for entity, row_id in some:
+            op = "leave" if numbers.get((entity, row_id)) in held else "remove"
+            yield orjson.dumps({"op": op, "scope": scope.name, "entity": entity, "id": row_id})
 
 
 def _sums(present: Sequence[Any]) -> dict[str, list[Any]]:
