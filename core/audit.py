@@ -9,7 +9,6 @@ from uuid import UUID
 
 import orjson
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core import bulk, clock
@@ -77,6 +76,13 @@ def _following(previous: bytes, entry: str) -> bytes:
     return hashlib.sha256(previous + entry.encode()).digest()
 
 
+_TAKE = (
+    "INSERT INTO audit_head (org_id, n, hash) VALUES ({0}, {0}, {0}) "
+    "ON CONFLICT (org_id) DO UPDATE SET n = audit_head.n + excluded.n RETURNING n, hash"
+)
+_CLOSE = "UPDATE audit_head SET hash = {0} WHERE org_id = {0}"
+
+
 def write(connection: sa.Connection, actor: Actor, changes: list[Change]) -> None:
     """Append the changes to the organisation's chain.
 
@@ -84,13 +90,11 @@ def write(connection: sa.Connection, actor: Actor, changes: list[Change]) -> Non
     """
     if not changes:
         return
-    insert = (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(heads)
-    first = insert.values(org_id=actor.org_id, n=len(changes), hash=_FIRST)
-    n, previous = connection.execute(
-        first.on_conflict_do_update(
-            index_elements=["org_id"], set_={"n": heads.c.n + len(changes)}
-        ).returning(heads.c.n, heads.c.hash)
-    ).one()
+    sqlite = connection.dialect.name == "sqlite"
+    org: Any = actor.org_id.hex if sqlite else actor.org_id
+    mark = "?" if sqlite else "%b"
+    taken = connection.exec_driver_sql(_TAKE.format(mark), (org, len(changes), _FIRST)).one()
+    n, previous = taken[0], bytes(taken[1])
     now = clock.now()
     rows = []
     for number, change in enumerate(changes, start=n - len(changes) + 1):
@@ -125,7 +129,7 @@ def write(connection: sa.Connection, actor: Actor, changes: list[Change]) -> Non
             }
         )
     bulk.insert(connection, entries, rows)
-    connection.execute(heads.update().where(heads.c.org_id == actor.org_id).values(hash=previous))
+    connection.exec_driver_sql(_CLOSE.format(mark), (previous, org))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ import functools
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import orjson
 import sqlalchemy as sa
@@ -83,6 +84,96 @@ def among(connection: sa.Connection, column: Any, values: Iterable[Any]) -> Any:
     if connection.dialect.name != "postgresql":
         return column.in_(list(values))
     return column == sa.any_(sa.literal(list(values), postgresql.ARRAY(column.type)))
+
+
+def select(
+    connection: sa.Connection,
+    table: Any,
+    names: tuple[str, ...],
+    *,
+    org_id: UUID,
+    column: str,
+    values: Sequence[Any],
+    equal: tuple[tuple[str, Any], ...] = (),
+    order: str | None = None,
+    lock: bool = False,
+) -> list[tuple[Any, ...]]:
+    """Return these columns of one organisation's rows whose `column` holds one of the values, without a mapper.
+
+    `equal` are further columns with what they must hold; `lock` keeps the rows from other writers.
+    """
+    if not values:
+        return []
+    sqlite = connection.dialect.name == "sqlite"
+    text = _selecting(table, names, column, tuple(name for name, _ in equal), order, lock, sqlite)
+    fixed = [_packed(table, name, value, sqlite) for name, value in (("org_id", org_id), *equal)]
+    wanted = [_packed(table, column, value, sqlite) for value in values]
+    given: Any = orjson.dumps(wanted).decode() if sqlite else wanted
+    rows = connection.exec_driver_sql(text, (*fixed, given)).fetchall()
+    unpackers = _unpackers(table, names, sqlite)
+    if unpackers is None:
+        return [tuple(row) for row in rows]
+    return [
+        tuple(
+            value if unpack is None or value is None else unpack(value)
+            for value, unpack in zip(row, unpackers, strict=True)
+        )
+        for row in rows
+    ]
+
+
+def _packed(table: Any, name: str, value: Any, sqlite: bool) -> Any:
+    (pack,) = _packers(table, (name,), sqlite=sqlite)
+    return value if pack is None else pack(value)
+
+
+@functools.cache
+def _selecting(
+    table: Any,
+    names: tuple[str, ...],
+    column: str,
+    equal: tuple[str, ...],
+    order: str | None,
+    lock: bool,
+    sqlite: bool,
+) -> str:
+    mark = "?" if sqlite else "%b"
+    # One text however many values there are, so that it is prepared once.
+    among = (
+        "IN (SELECT value FROM json_each(?))"
+        if sqlite
+        else f"= ANY(%b::{_array_of(table.c[column].type)}[])"
+    )
+    conditions = ["org_id", *(f'"{name}"' for name in equal)]
+    where = " AND ".join(f"{name} = {mark}" for name in conditions)
+    columns = ", ".join(f'"{name}"' for name in names)
+    text = f'SELECT {columns} FROM {table.name} WHERE {where} AND "{column}" {among}'  # noqa: S608 - our own names
+    if order is not None:
+        text += f' ORDER BY "{order}"'
+    return text + (" FOR NO KEY UPDATE" if lock and not sqlite else "")
+
+
+@functools.cache
+def _unpackers(table: Any, names: tuple[str, ...], sqlite: bool) -> list[_Packer | None] | None:
+    """Return for each column what turns what the driver gives into what the mapper would give."""
+    found = [_unpacker(table.c[name].type, sqlite) for name in names]
+    return found if any(found) else None
+
+
+def _unpacker(kind: Any, sqlite: bool) -> _Packer | None:
+    if isinstance(kind, sa.Enum):
+        return kind.enum_class
+    if not sqlite:
+        return None
+    if isinstance(kind, sa.Uuid):
+        return UUID
+    if isinstance(kind, sa.JSON):
+        return orjson.loads
+    if isinstance(kind, sa.Boolean):
+        return bool
+    if isinstance(kind, UTCDateTime | sa.Date):
+        raise TypeError("Moments and days are read through the mapper.")
+    return None
 
 
 @functools.cache

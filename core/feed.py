@@ -10,11 +10,12 @@ referred-to, scopes by number. A document's entries change only under the docume
 scope's numbers are given under the scope's lock, which is held until the commit is visible.
 """
 
+import functools
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import orjson
@@ -248,7 +249,7 @@ def _insert_documents(connection: sa.Connection, new: list[dict[str, Any]]) -> d
     """Insert new documents and return their numbers."""
     if connection.dialect.name == "sqlite":
         # Its one writer is us: what comes after the last number is ours to give.
-        last = connection.execute(sa.select(sa.func.max(documents.c.no))).scalar() or 0
+        last = connection.exec_driver_sql("SELECT max(no) FROM document").scalar() or 0
         rows = [row | {"no": no} for no, row in enumerate(new, start=last + 1)]
         bulk.insert(connection, documents, rows)
         return {(row["entity"], row["id"]): row["no"] for row in rows}
@@ -340,30 +341,36 @@ def _links(row: Any) -> set[Link]:
     return {(name, UUID(row_id)) for name, row_id in row.links}
 
 
-_COLUMNS = [
-    documents.c[name] for name in ("no", "entity", "id", "version", "scopes", "links", "gone")
-]
+class _Stored(NamedTuple):
+    no: int
+    entity: str
+    id: UUID
+    version: int
+    scopes: list[str]
+    links: list[list[str]]
+    gone: bool
 
 
-def _locked(connection: sa.Connection, org_id: UUID, keys: Sequence[Link]) -> dict[Link, Any]:
+def _locked(connection: sa.Connection, org_id: UUID, keys: Sequence[Link]) -> dict[Link, _Stored]:
     """Lock the documents that exist and return them by key."""
-    found: dict[Link, Any] = {}
+    found: dict[Link, _Stored] = {}
     by_entity: dict[str, list[UUID]] = {}
     for name, row_id in keys:
         by_entity.setdefault(name, []).append(row_id)
     for name in sorted(by_entity, key=lambda name: BY_NAME[name].rank):
         for chunk in _chunks(by_entity[name]):
-            statement = (
-                sa.select(*_COLUMNS)
-                .where(
-                    documents.c.org_id == org_id,
-                    documents.c.entity == name,
-                    bulk.among(connection, documents.c.id, chunk),
-                )
-                .order_by(documents.c.no)
-                .with_for_update(key_share=True)
+            rows = bulk.select(
+                connection,
+                documents,
+                _Stored._fields,
+                org_id=org_id,
+                equal=(("entity", name),),
+                column="id",
+                values=chunk,
+                order="no",
+                lock=True,
             )
-            for row in connection.execute(statement):
+            for row in map(_Stored._make, rows):
                 found[(row.entity, row.id)] = row
     return found
 
@@ -373,16 +380,16 @@ def _chunks(items: Sequence[Any], size: int = 500) -> Iterable[Sequence[Any]]:
         yield items[start : start + size]
 
 
-def _load_entries(connection: sa.Connection, nodes: Sequence[_Node]) -> None:
+def _load_entries(connection: sa.Connection, org_id: UUID, nodes: Sequence[_Node]) -> None:
     by_no = {node.no: node for node in nodes}
+    columns = ("scope_no", "document_no", "reasons", "version")
     for chunk in _chunks(list(by_no)):
-        statement = (
-            sa.select(entries.c.document_no, scopes.c.name, entries.c.reasons, entries.c.version)
-            .join(scopes, scopes.c.no == entries.c.scope_no)
-            .where(bulk.among(connection, entries.c.document_no, chunk))
+        rows = bulk.select(
+            connection, entries, columns, org_id=org_id, column="document_no", values=chunk
         )
-        for document_no, name, reasons, version in connection.execute(statement):
-            by_no[document_no].was[name] = (reasons, version)
+        names = _scope_names(connection, org_id, {row[0] for row in rows})
+        for scope_no, document_no, reasons, version in rows:
+            by_no[document_no].was[names[scope_no]] = (reasons, version)
 
 
 def _work_out_reasons(connection: sa.Connection, org_id: UUID, nodes: dict[Link, _Node]) -> None:
@@ -392,7 +399,9 @@ def _work_out_reasons(connection: sa.Connection, org_id: UUID, nodes: dict[Link,
     while waiting:
         rank = min(node.rank for node in waiting.values())
         level = {key: node for key, node in waiting.items() if node.rank == rank}
-        _load_entries(connection, [node for key, node in level.items() if key not in loaded])
+        _load_entries(
+            connection, org_id, [node for key, node in level.items() if key not in loaded]
+        )
         owed: dict[Link, dict[str, int]] = {}
         moving: dict[int, tuple[set[str], set[str]]] = {}
         for key, node in level.items():
@@ -529,20 +538,17 @@ def _entry(
 _MOVING = ("seq", "version", "reasons", "present", "changed_at")
 
 
-# The numbers of scopes that were seen committed: they never change. Emptied when it grows too big.
+# The numbers of scopes that were seen committed, and their names: they never change. Emptied when it grows too big.
 _known_scopes: dict[tuple[str, UUID, str], int] = {}
+_known_names: dict[tuple[str, UUID, int], str] = {}
 _MOST_KNOWN = 100_000
 
 
 def _scope_numbers(connection: sa.Connection, org_id: UUID, names: Sequence[str]) -> dict[str, int]:
-    place = str(connection.engine.url)
+    place = _place(connection)
     known = {n: no for n in names if (no := _known_scopes.get((place, org_id, n))) is not None}
     if unknown := [name for name in names if name not in known]:
-        found = _find_scopes(connection, org_id, unknown)
-        if len(_known_scopes) > _MOST_KNOWN:
-            _known_scopes.clear()
-        # One that is made here may yet be undone, so it is not remembered.
-        _known_scopes.update({(place, org_id, name): no for name, no in found.items()})
+        found = _find_scopes(connection, org_id, "name", unknown)
         if missing := [name for name in unknown if name not in found]:
             row = {"org_id": org_id, "counter": 0, "rows": 0, "sum_high": 0, "sum_low": 0}
             bulk.insert(
@@ -551,46 +557,69 @@ def _scope_numbers(connection: sa.Connection, org_id: UUID, names: Sequence[str]
                 [row | {"name": name, "purged": 0} for name in missing],
                 keep=("org_id", "name"),
             )
-            found |= _find_scopes(connection, org_id, missing)
+            # One that is made here may yet be undone, so it is not remembered.
+            found |= _find_scopes(connection, org_id, "name", missing, remembered=False)
         known |= found
     return known
 
 
-def _find_scopes(connection: sa.Connection, org_id: UUID, names: Sequence[str]) -> dict[str, int]:
-    query = sa.select(scopes.c.name, scopes.c.no).where(
-        scopes.c.org_id == org_id, scopes.c.name.in_(names)
-    )
-    return dict(connection.execute(query).all())
+def _scope_names(connection: sa.Connection, org_id: UUID, numbers: set[int]) -> dict[int, str]:
+    place = _place(connection)
+    known = {n: name for n in numbers if (name := _known_names.get((place, org_id, n))) is not None}
+    if unknown := numbers - set(known):
+        found = _find_scopes(connection, org_id, "no", sorted(unknown))
+        known |= {no: name for name, no in found.items()}
+    return known
+
+
+def _find_scopes(
+    connection: sa.Connection,
+    org_id: UUID,
+    column: str,
+    values: Sequence[Any],
+    *,
+    remembered: bool = True,
+) -> dict[str, int]:
+    """Return the numbers of the scopes that are there, by name."""
+    names = ("name", "no")
+    rows = bulk.select(connection, scopes, names, org_id=org_id, column=column, values=values)
+    found: dict[str, int] = dict(rows)  # type: ignore[arg-type]
+    if remembered:
+        if len(_known_scopes) > _MOST_KNOWN:
+            _known_scopes.clear()
+            _known_names.clear()
+        place = _place(connection)
+        for name, no in found.items():
+            _known_scopes[(place, org_id, name)] = no
+            _known_names[(place, org_id, no)] = name
+    return found
+
+
+@functools.lru_cache(maxsize=16)
+def _named(url: sa.URL) -> str:
+    return url.render_as_string()
+
+
+def _place(connection: sa.Connection) -> str:
+    return _named(connection.engine.url)
 
 
 # The carry from the low half of the checksum into the high one.
 _HALF = 2**32
 
 _ADVANCE = (
-    scopes.update()
-    .where(scopes.c.no == sa.bindparam("scope_no"))
-    .values(
-        counter=scopes.c.counter + sa.bindparam("by"),
-        rows=scopes.c.rows + sa.bindparam("rows_delta"),
-        sum_low=(scopes.c.sum_low + sa.bindparam("low")) % _HALF,
-        sum_high=(
-            scopes.c.sum_high
-            + sa.bindparam("high")
-            + (scopes.c.sum_low + sa.bindparam("low")) // _HALF
-        )
-        % _HALF,
-    )
-    .returning(scopes.c.counter)
+    "UPDATE scope SET counter = counter + {0}, rows = rows + {0}, sum_low = (sum_low + {0}) % {1}, "
+    "sum_high = (sum_high + {0} + (sum_low + {0}) / {1}) % {1} WHERE no = {0} RETURNING counter"
 )
+_ADVANCES = {
+    "sqlite": _ADVANCE.format("?", _HALF),
+    "postgresql": _ADVANCE.replace("%", "%%").format("%b::int8", _HALF),
+}
 
 
 def _advance(connection: sa.Connection, scope_no: int, by: int, rows_delta: int, total: int) -> int:
     """Take `by` numbers; the row stays locked until the commit, so that numbers follow commits."""
-    values = {
-        "scope_no": scope_no,
-        "by": by,
-        "rows_delta": rows_delta,
-        "low": total & 0xFFFFFFFF,
-        "high": total >> 32,
-    }
-    return int(connection.execute(_ADVANCE, values).scalar_one())
+    low, high = total & 0xFFFFFFFF, total >> 32
+    values = (by, rows_delta, low, high, low, scope_no)
+    moved = connection.exec_driver_sql(_ADVANCES[connection.dialect.name], values)
+    return int(moved.scalar_one())

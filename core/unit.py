@@ -5,6 +5,7 @@ the change feed, the audit trail.
 """
 
 import contextlib
+import functools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,8 +14,10 @@ from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy import event
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import InstrumentedAttribute, LoaderCallableStatus, Session
 from sqlalchemy.orm.attributes import instance_state
+from sqlalchemy.orm.util import identity_key
 
 from core import audit, bulk, changes, clock, feed, jobs, rows, tenancy
 from core.actor import Actor
@@ -99,8 +102,19 @@ class Unit:
         key = (model, row_id.int)
         row: R | None = self._known.get(key)
         if row is None and key not in self._absent:
-            row = self.session.get(model, (self.actor.org_id, row_id), options=list(options))
+            if options or self._in_session(model, row_id):
+                row = self.session.get(model, (self.org_id, row_id), options=list(options))
+            else:
+                row = self._fetch(model, row_id, lock=False)
         return row if row is None else self._handed(row)
+
+    def _in_session(self, model: type[R], row_id: UUID) -> bool:
+        return identity_key(model, (self.org_id, row_id)) in self.session.identity_map
+
+    def _fetch(self, model: type[R], row_id: UUID, *, lock: bool) -> R | None:
+        """Read a row that the session does not hold yet: as `Session.get` does, with a statement made once."""
+        query = _one(model, lock)
+        return self.session.scalar(query, {"org_id": self.org_id, "row_id": row_id})
 
     def take(self, model: type[R], row_id: UUID) -> R | None:
         """Return the row as it is now, locked against other writers until the end of the unit."""
@@ -110,12 +124,15 @@ class Unit:
         if key in self._locked:
             row: R | None = self._known[key]
         else:
-            row = self.session.get(
-                model,
-                (self.actor.org_id, row_id),
-                with_for_update={"key_share": True},
-                populate_existing=False,
-            )
+            if self._in_session(model, row_id):
+                row = self.session.get(
+                    model,
+                    (self.org_id, row_id),
+                    with_for_update={"key_share": True},
+                    populate_existing=False,
+                )
+            else:
+                row = self._fetch(model, row_id, lock=True)
             if row is not None:
                 self._known[key] = row
                 self._locked.add(key)
@@ -150,9 +167,7 @@ class Unit:
         }
         if not wanted:
             return []
-        among = self._among(model.id, sorted(wanted))
-        query = sa.select(model).where(model.org_id == self.org_id, among)
-        read = self._read(query.order_by(model.id), lock)
+        read = self._read(model.id, sorted(wanted), lock=lock)
         self._absent.update((model, row_id.int) for row_id in wanted - {row.id for row in read})
         return read
 
@@ -162,22 +177,16 @@ class Unit:
         wanted = sorted({v for v in values if (model, column.key, v) not in self._rows_of})
         if not wanted:
             return
-        query = sa.select(model).where(model.org_id == self.org_id, self._among(column, wanted))
-        read = self._read(query.order_by(model.id), lock=False)
+        read = self._read(column, wanted, lock=False)
         self._listed.setdefault(model, set()).add(column.key)
         for value in wanted:
             self._rows_of[(model, column.key, value)] = []
         for row in read:
             self._rows_of[(model, column.key, getattr(row, column.key))].append(row)
 
-    def _among(self, column: Any, values: list[Any]) -> Any:
-        return bulk.among(self.session.connection(), column, values)
-
-    def _read(self, query: Any, lock: bool) -> list[Any]:
-        if lock:
-            # What was read before the lock may be old.
-            query = query.with_for_update(key_share=True).execution_options(populate_existing=True)
-        read = list(self.session.scalars(query))
+    def _read(self, column: Any, values: list[Any], *, lock: bool) -> list[Any]:
+        query = _several(column, lock, self.session.connection().dialect.name)
+        read = list(self.session.scalars(query, {"org_id": self.org_id, "among": values}))
         for row in read:
             key = (type(row), row.id.int)
             # The session itself holds its rows weakly.
@@ -185,6 +194,22 @@ class Unit:
             if lock:
                 self._locked.add(key)
         return read
+
+    def expect_new(self, model: type[R], ids: Iterable[UUID | None]) -> None:
+        """Learn which ids stand already, where mostly none does: only those are read."""
+        wanted = {row_id for row_id in ids if row_id is not None}
+        wanted = {row_id for row_id in wanted if (model, row_id.int) not in self._known}
+        table: Any = model.__table__  # type: ignore[attr-defined]
+        standing = bulk.select(
+            self.session.connection(),
+            table,
+            ("id",),
+            org_id=self.org_id,
+            column="id",
+            values=sorted(wanted),
+        )
+        self.expect(model, [row_id for (row_id,) in standing])
+        self._absent.update((model, row_id.int) for row_id in wanted - {one for (one,) in standing})
 
     def rows_of(self, column: InstrumentedAttribute[Any], value: Any) -> list[Any]:
         """Return the rows whose column holds this value, those made in this unit included; in no order."""
@@ -435,6 +460,34 @@ class Unit:
             at: Any = row.version + 1
             row.touched = row.touched | dict.fromkeys(changed, [at, device] if device else at)
         return [*names, "touched"] if changed and "touched" not in names else names
+
+
+@functools.cache
+def _one(model: Any, lock: bool) -> Any:
+    """Return the statement that reads one row; it names the organisation, so the wall lets it pass."""
+    query = sa.select(model).where(
+        model.org_id == sa.bindparam("org_id"), model.id == sa.bindparam("row_id")
+    )
+    if lock:
+        query = query.with_for_update(key_share=True)
+    return query.execution_options(walled=True)
+
+
+@functools.cache
+def _several(column: Any, lock: bool, dialect: str) -> Any:
+    """Return the statement that reads the rows whose column holds one of some values, in the order of ids."""
+    model = column.class_
+    if dialect == "postgresql":
+        kind = postgresql.ARRAY(column.type)
+        among = column == sa.any_(sa.bindparam("among", type_=kind))
+    else:
+        among = column.in_(sa.bindparam("among", expanding=True))
+    query = sa.select(model).where(model.org_id == sa.bindparam("org_id"), among)
+    query = query.order_by(model.id).execution_options(walled=True)
+    if lock:
+        # What was read before the lock may be old.
+        query = query.with_for_update(key_share=True).execution_options(populate_existing=True)
+    return query
 
 
 _WATCHED: dict[type, Callable[[], None]] = {}

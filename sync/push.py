@@ -9,10 +9,10 @@ mutation at a time, so that none stands in the way of another.
 
 import functools
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import marshmallow as ma
@@ -25,7 +25,7 @@ from core import bulk, clock
 from core.actor import Actor
 from core.database import retried
 from core.errors import Conflict, DomainError, Invalid, TooLarge
-from core.languages import say
+from core.languages import say, say_in_all
 from core.receipts import Receipt, exact, hashed_content
 from core.unit import Notice, Step, Unit, unit_of_work
 from people.models import Device, DeviceState
@@ -377,7 +377,7 @@ class _Memory:
         self.elsewhere: dict[str, Any] = {}
         if not said:
             return
-        known = _receipts(unit, Receipt.key, [str(item.id) for item in said])
+        known = _receipts(unit, "key", [str(item.id) for item in said])
         self.own = {receipt.key: receipt for receipt in known if receipt.sender_id == device.id}
         if len(self.own) < len(known):
             query = select(Device.id).where(Device.account_id == device.account_id)
@@ -393,7 +393,7 @@ class _Memory:
         before = [item.seq for item in said if item.seq <= device.last_seq]
         by_seq = {
             receipt.seq: receipt
-            for receipt in (_receipts(unit, Receipt.seq, before, device) if before else [])
+            for receipt in (_receipts(unit, "seq", before, device) if before else [])
         }
         for item in said:
             earlier = self.own.get(str(item.id)) or by_seq.get(item.seq)
@@ -410,15 +410,29 @@ class _Memory:
                 )
 
 
+class _Kept(NamedTuple):
+    """What a receipt says that matters here."""
+
+    sender_id: UUID
+    key: str
+    seq: int | None
+    fingerprint: bytes
+    answer: bytes
+
+
 def _receipts(
-    unit: Unit, column: Any, values: list[Any], device: Device | None = None
-) -> list[Any]:
-    query = select(
-        Receipt.sender_id, Receipt.key, Receipt.seq, Receipt.fingerprint, Receipt.answer
-    ).where(bulk.among(unit.session.connection(), column, values))
-    if device is not None:
-        query = query.where(Receipt.sender_id == device.id)
-    return list(unit.session.execute(query))
+    unit: Unit, column: str, values: Sequence[Any], device: Device | None = None
+) -> list[_Kept]:
+    rows = bulk.select(
+        unit.session.connection(),
+        receipts,
+        _Kept._fields,
+        org_id=unit.org_id,
+        equal=(("sender_id", device.id),) if device is not None else (),
+        column=column,
+        values=values,
+    )
+    return [_Kept._make(row) for row in rows]
 
 
 def _statuses_of(unit: Unit, fresh: list[Said]) -> dict[str, str]:
@@ -556,6 +570,8 @@ def _block(unit: Unit, said: Said, cause: str) -> _Result:
     return "blocked", {
         "code": "blocked",
         "message": say("Something this depends on was refused.", unit.actor.language),
+        "messages": say_in_all("Something this depends on was refused."),
+        "messages": say_in_all("Something this depends on was refused."),
         "details": {"depends_on": cause},
     }
 
@@ -622,6 +638,7 @@ def _error(unit: Unit, error: DomainError) -> dict[str, Any]:
     return {
         "code": error.code,
         "message": say(error.message, unit.actor.language, error.details),
+        "messages": say_in_all(error.message, error.details),
         "details": details,
     }
 

@@ -30,7 +30,7 @@ from work.queries import signoff_of
 def expect_comments(unit: Unit, sayings: list[tuple[UUID, dict[str, Any]]]) -> None:
     """Read together what many comments need: their orders, and which of them stand already."""
     unit.expect(WorkOrder, [order_id for order_id, _ in sayings])
-    unit.expect(Comment, [args["id"] for _, args in sayings])
+    unit.expect_new(Comment, [args["id"] for _, args in sayings])
 
 
 def add_comment(unit: Unit, order_id: UUID, *, text: str, id: UUID | None = None) -> Comment:
@@ -56,7 +56,7 @@ def expect_readings(unit: Unit, sayings: list[tuple[UUID, dict[str, Any]]]) -> N
     """Read together what many readings need: their machines and visits, and which of them stand already."""
     unit.expect(Asset, [asset_id for asset_id, _ in sayings])
     unit.expect(Visit, [args.get("visit_id") for _, args in sayings])
-    unit.expect(Reading, [args["id"] for _, args in sayings])
+    unit.expect_new(Reading, [args["id"] for _, args in sayings])
 
 
 def add_reading(
@@ -95,7 +95,7 @@ def add_reading(
 def expect_times(unit: Unit, sayings: list[tuple[UUID, dict[str, Any]]]) -> None:
     """Read together what many time entries need: their visits, and which of them stand already."""
     unit.expect(Visit, [visit_id for visit_id, _ in sayings])
-    unit.expect(TimeEntry, [args["id"] for _, args in sayings])
+    unit.expect_new(TimeEntry, [args["id"] for _, args in sayings])
 
 
 def add_time(
