@@ -3,7 +3,6 @@
 import contextlib
 import os
 import random
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
@@ -17,6 +16,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.orm.exc import StaleDataError
 
 from core.errors import StaleVersion
+from core.turn import Turn
 
 T = TypeVar("T")
 
@@ -186,7 +186,9 @@ class Database:
             self._plain = self.engine.execution_options(isolation_level="AUTOCOMMIT")
         self._write = sessionmaker(self.engine, class_=FlushedSession, expire_on_commit=False)
         self._read = sessionmaker(read, expire_on_commit=False, autoflush=False)
-        self._turn: Any = threading.Lock() if self.sqlite else contextlib.nullcontext()
+        self._turn: Any = (
+            Turn(self.engine.url.database) if self.sqlite else contextlib.nullcontext()
+        )
         # Connections of its own: who holds one waits for none of the others, so that writers who
         # have taken them all still get their numbers.
         self._aside = None if self.sqlite else make_engine(url, size=ASIDE, overflow=0)
@@ -267,6 +269,8 @@ class Database:
     def close(self) -> None:
         """Give all connections back."""
         self.engine.dispose()
+        if self.sqlite:
+            self._turn.close()
         if self._aside is not None:
             self._aside.dispose()
 

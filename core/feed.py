@@ -583,7 +583,7 @@ def _find_scopes(
     """Return the numbers of the scopes that are there, by name."""
     names = ("name", "no")
     rows = bulk.select(connection, scopes, names, org_id=org_id, column=column, values=values)
-    found: dict[str, int] = dict(rows)  # type: ignore[arg-type]
+    found: dict[str, int] = dict(rows)
     if remembered:
         if len(_known_scopes) > _MOST_KNOWN:
             _known_scopes.clear()

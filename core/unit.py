@@ -113,8 +113,10 @@ class Unit:
 
     def _fetch(self, model: type[R], row_id: UUID, *, lock: bool) -> R | None:
         """Read a row that the session does not hold yet: as `Session.get` does, with a statement made once."""
-        query = _one(model, lock)
-        return self.session.scalar(query, {"org_id": self.org_id, "row_id": row_id})
+        wanted: Any = model
+        values = {"org_id": self.org_id, "row_id": row_id}
+        found: R | None = self.session.scalar(_one(wanted, lock), values)
+        return found
 
     def take(self, model: type[R], row_id: UUID) -> R | None:
         """Return the row as it is now, locked against other writers until the end of the unit."""
