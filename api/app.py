@@ -49,7 +49,7 @@ from core import database, jobs
 from core import files as core_files
 from core.logs import configure_logs
 from core.settings import Settings, from_environment
-from sync import cursor, hints
+from sync import cursor, hints, spans
 from work import reports
 
 log = structlog.get_logger("api")
@@ -118,6 +118,7 @@ def create_app(settings: Settings | None = None, *, db: database.Database | None
     cursor.configure(settings.secret_key)
     reports.configure(fonts=settings.fonts, public_url=settings.public_url)
     hints.configure(settings.public_url)
+    spans.configure(settings.spans)
 
     app = _App("fieldwright", root_path=str(importlib.resources.files("api")), static_folder=None)
     app.extensions["fieldwright"] = settings

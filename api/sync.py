@@ -92,6 +92,7 @@ def _json(body: bytes | None) -> Response:
 class Push(MethodView):
     """What the phone has to say."""
 
+    @blp.any_device
     @blp.arguments(PushIn)
     @blp.response(200, PushOut)
     def post(self, data: dict[str, Any]) -> Response:
@@ -125,6 +126,7 @@ def _load(shape: type[Shape], part: Any, name: str) -> dict[str, Any]:
 class Both(MethodView):
     """A push and a pull in one round trip."""
 
+    @blp.any_device
     @blp.arguments(SyncIn)
     @blp.response(200, SyncOut)
     def post(self, data: dict[str, Any]) -> Response:

@@ -242,7 +242,9 @@ class Client:
         except Refused as error:
             if error.status in UNREADABLE:
                 self._look_for_poison(batch, error)
-            elif not self._cut_off(error):
+            elif self._must_erase(error):
+                self._erase()
+            else:
                 self._count_again(error)
             return
         self.batch = BATCH
@@ -327,7 +329,12 @@ class Client:
         try:
             page = self.call("/v1/sync/pull", body)
         except Refused as error:
-            if self._cut_off(error):
+            if self._must_erase(error):
+                # The documents go at once; what is unsent goes when it has been said.
+                self.state.replica, self.state.fresh = Replica(), None
+                self.store.save()
+                self.push()
+                self._erase()
                 return True
             if error.code == "start_over":
                 self.begin_afresh()
@@ -364,21 +371,18 @@ class Client:
         self.state.fresh = Replica()
         self.store.save()
 
-    def _cut_off(self, error: Refused) -> bool:
-        """Erase everything when the answer is that this phone was cut off."""
-        wipe = error.code == "device_revoked" and bool(error.details.get("wipe"))
-        if wipe:
-            self.wipe()
-            # A phone that cannot say so any more is erased all the same.
-            with contextlib.suppress(Offline):
-                self._send("/v1/sync/wiped", {"device_id": self.state.device_id})
-        return wipe
+    def _must_erase(self, error: Refused) -> bool:
+        """Tell whether the answer is that this phone was cut off."""
+        return error.code == "device_revoked" and bool(error.details.get("wipe"))
 
-    def wipe(self) -> None:
-        """Erase everything: this phone was cut off."""
+    def _erase(self) -> None:
+        """Erase everything, and say so: this phone was cut off."""
         self.wiped = True
         self.store.now = State(device_id=self.state.device_id)
         self.store.save()
+        # A phone that cannot say so any more is erased all the same.
+        with contextlib.suppress(Offline):
+            self._send("/v1/sync/wiped", {"device_id": self.state.device_id})
 
     def _prove(self, checkpoint: dict[str, dict[str, Any]]) -> None:
         """Compare each scope with what the server says of it, and mend what differs."""
@@ -400,15 +404,18 @@ class Client:
             for prefix in sorted({*sums, *here})
             if sums.get(prefix, [0, f"{0:016x}"]) != self._sum(here.get(prefix, []))
         ]
-        held = [
-            {"entity": entity, "id": row, "version": replica.docs[(entity, row)][0]}
-            for prefix in wrong
-            for entity, row in here.get(prefix, [])
-        ]
-        answer = self.call("/v1/sync/repair", device | {"prefixes": wrong, "rows": held}) or {}
-        for change in answer["changes"]:
-            replica.apply(change)
-        self.store.save()
+        whole = False
+        while not whole:
+            held = [
+                {"entity": entity, "id": row, "version": replica.docs[(entity, row)][0]}
+                for entity, row in sorted(replica.members.get(scope, set()))
+                if UUID(row).hex[:2] in wrong
+            ]
+            answer = self.call("/v1/sync/repair", device | {"prefixes": wrong, "rows": held}) or {}
+            for change in answer["changes"]:
+                replica.apply(change)
+            self.store.save()
+            whole = answer.get("complete", True)
 
     def _sum(self, keys: list[Key]) -> list[Any]:
         docs = self.state.replica.docs

@@ -247,6 +247,9 @@ def _end(theatre: Theatre, stage: Stage, ends: dict[str, Any]) -> None:
     if "applied" in ends:
         texts = [said["args"].get("text") for said in stage.applied]
         expect(texts == ends["applied"], f"applied is {ends['applied']} in this order, not {texts}")
+    if "quarantined" in ends:
+        texts = [said["args"].get("text") for said in stage.quarantined]
+        expect(texts == ends["quarantined"], f"in quarantine is {ends['quarantined']}, not {texts}")
     if "statuses" in ends:
         statuses = sorted(state["statuses"].values())
         expect(statuses == sorted(ends["statuses"]), f"kept for a person: {statuses}")

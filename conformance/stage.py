@@ -69,6 +69,7 @@ class Stage:
         self.page_rows = 1000
         self.devices: dict[str, Device] = {}
         self.applied: list[dict[str, Any]] = []
+        self.quarantined: list[dict[str, Any]] = []
         self.verdicts: dict[str, dict[str, Any]] = {}
         self.faults: list[dict[str, Any]] = []
         self.asked: list[Asked] = []
@@ -166,8 +167,6 @@ class Stage:
             return self._sign_in(body)
         if door == "session/refresh":
             device = self.tokens.get(f"r-{body.get('refresh_token')}")
-            if self.state == "revoked":
-                return refused(403, "device_revoked", {"wipe": True})
             return self._tokens(device) if device else refused(401, "session_ended")
         device = self.tokens.get(token)
         if door == "wiped":
@@ -276,6 +275,7 @@ class Stage:
             "notices": [],
         }
         if self.state != "active":
+            self.quarantined.append(mutation)
             return result | {"status": "quarantined"}
         if mutation["type"] == "phone.left_out":
             error = {"code": "unknown_mutation", "message": "unknown", "details": {}}
@@ -343,12 +343,13 @@ class Stage:
         there = {(row["entity"], row["id"]): row["version"] for row in body.get("rows") or []}
         here = {(r["entity"], r["id"]): r for r in rows if UUID(r["id"]).hex[:2] in chosen}
         changes = [row for key, row in here.items() if there.get(key) != row["version"]]
-        changes += [
-            {"op": "remove", "scope": body["scope"], "entity": entity, "id": row}
-            for entity, row in there
-            if (entity, row) not in here
-        ]
-        return Reply(200, said | {"changes": changes})
+        for entity, row_id in there:
+            if (entity, row_id) not in here:
+                elsewhere = any(other == (entity, row_id) for _, other in self.held)
+                op = "leave" if elsewhere else "remove"
+                changes.append({"op": op, "scope": body["scope"], "entity": entity, "id": row_id})
+        page = changes[: self.page_rows]
+        return Reply(200, said | {"changes": page, "complete": len(page) == len(changes)})
 
 
 def now() -> str:

@@ -40,6 +40,8 @@ log = structlog.get_logger("jobs")
 F = TypeVar("F", bound=Callable[..., None])
 
 POLL = timedelta(seconds=1)
+# How long a claim holds where the job says nothing else; who works on it renews the claim meanwhile.
+LEASE = timedelta(seconds=60)
 # A message to RQ that led to nothing is sent again after this long.
 RESEND = timedelta(seconds=30)
 DONE_KEPT = timedelta(days=7)
@@ -98,7 +100,7 @@ def job(
     on: type[Event] | None = None,
     queue: str = "default",
     retries: int = 5,
-    lease: timedelta = timedelta(seconds=60),
+    lease: timedelta = LEASE,
 ) -> Callable[[F], F]:
     """Declare a job. It is called with the system's actor and its payload, and must bear running twice."""
 
@@ -176,7 +178,7 @@ def claim(database: Database, by: str, *, limit: int = 1, only: UUID | None = No
     """Take jobs that are ready or whose lease ran out; each to one claimant."""
     now = clock.now()
     query = (
-        sa.select(jobs.c.id)
+        sa.select(jobs.c.id, jobs.c.name)
         .where(
             jobs.c.state.in_(("ready", "running")), jobs.c.run_at <= now, jobs.c.lease_until <= now
         )
@@ -186,21 +188,31 @@ def claim(database: Database, by: str, *, limit: int = 1, only: UUID | None = No
     if only is not None:
         query = query.where(jobs.c.id == only)
     with database.writing() as session, session.begin():
-        ids = session.scalars(query.with_for_update(skip_locked=True)).all()
-        if not ids:
+        waiting = session.execute(query.with_for_update(skip_locked=True)).all()
+        if not waiting:
             return []
+        leases = {row.name: now + _lease_of(row.name) for row in waiting}
         taken = session.execute(
             jobs.update()
-            .where(jobs.c.id.in_(ids))
+            .where(jobs.c.id.in_([row.id for row in waiting]))
             .values(
                 state="running",
                 lease_by=by,
-                lease_until=now + timedelta(seconds=60),
+                lease_until=sa.case(
+                    *(
+                        (jobs.c.name == name, sa.literal(until, jobs.c.lease_until.type))
+                        for name, until in leases.items()
+                    )
+                ),
                 attempts=jobs.c.attempts + 1,
             )
             .returning(jobs)
         )
         return list(taken.all())
+
+
+def _lease_of(name: str) -> timedelta:
+    return TASKS[name].lease if name in TASKS else LEASE
 
 
 def run(database: Database, row: Any, by: str) -> bool:

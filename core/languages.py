@@ -51,6 +51,11 @@ def say(message: str, language: str, details: dict[str, Any] | None = None) -> s
     return re.sub(r"\{(\w+)\}", lambda m: str(names.get(m[1], m[0])), sentence)
 
 
+def say_in_all(message: str, details: dict[str, Any] | None = None) -> dict[str, str]:
+    """Return the sentence in each language: for a reader who chooses theirs later, without us."""
+    return {language: say(message, language, details) for language in LANGUAGES}
+
+
 def best(accepted: str | None, default: str = "en") -> str:
     """Return the language of ours that an Accept-Language header wants most."""
     wanted: list[tuple[float, int, str]] = []

@@ -18,7 +18,11 @@ def configure_logs(form: str) -> None:
     last: Any = (
         structlog.processors.JSONRenderer(ensure_ascii=False)
         if form == "json"
-        else structlog.dev.ConsoleRenderer(colors=False)
+        # A pretty traceback with the values of all variables takes seconds, often under locks, and
+        # what a variable holds is no business of a log.
+        else structlog.dev.ConsoleRenderer(
+            colors=False, exception_formatter=structlog.dev.plain_traceback
+        )
     )
     if form != "json":
         shared.pop()

@@ -1,6 +1,7 @@
 """Settings from the environment, refused at start with a clear sentence when wrong."""
 
 import os
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,6 +26,40 @@ class Bucket:
 
 
 @dataclass(frozen=True, slots=True)
+class Router:
+    """A road router: which kind it is, where, and how long a whole table may take."""
+
+    kind: str
+    url: str
+    key: str | None = None
+    seconds: float = 10.0
+    # How many places along one side of a call; 0 is what the service takes as it is shipped.
+    side: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Geocoder:
+    """Who finds places by address: a geocoder's name in geopy, and where what it found is kept."""
+
+    service: str
+    cache: Path
+    url: str | None = None
+    key: str | None = None
+    pause_ms: int = 1000
+    days: int = 90
+
+
+@dataclass(frozen=True, slots=True)
+class Spans:
+    """For how many days phones carry visits, and the server remembers removals and receipts."""
+
+    back: int = 30
+    ahead: int = 14
+    removals: int = 90
+    receipts: int = 90
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything that differs from one installation to the next."""
 
@@ -39,6 +74,10 @@ class Settings:
     fonts: Path
     web: Path
     tiles_url: str | None
+    router: Router | None
+    geocoder: Geocoder | None
+    # How many problems that somebody sends in one process solves at once.
+    solves_at_once: int
     production: bool
     log_format: str
     run_jobs: bool
@@ -49,6 +88,7 @@ class Settings:
     sync_at_once: int
     # How many phones one process tells of changes as they happen; each holds a thread.
     streams: int
+    spans: Spans
 
     @property
     def secure_cookies(self) -> bool:
@@ -67,10 +107,12 @@ def from_environment(
     root = root or Path(__file__).resolve().parent.parent
     var = Path(env.get("FIELDWRIGHT_VAR", root / "var"))
 
-    def whole(name: str, default: int, most: int) -> int:
+    def whole(name: str, default: int, most: int, least: int = 0) -> int:
         value = env.get(name, str(default)).strip()
-        if not value.isdigit() or int(value) > most:
-            raise SettingsError(f"{name} is {value!r}; it must be a whole number from 0 to {most}.")
+        if not re.fullmatch("[0-9]{1,20}", value) or not least <= int(value) <= most:
+            raise SettingsError(
+                f"{name} is {value[:40]!r}; it must be a whole number from {least} to {most}."
+            )
         return int(value)
 
     def one_of(name: str, default: str, *choices: str) -> str:
@@ -94,6 +136,19 @@ def from_environment(
         fonts=Path(env.get("FIELDWRIGHT_FONTS", root / "build" / "fonts")),
         web=Path(env.get("FIELDWRIGHT_WEB", root / "web" / "dist")),
         tiles_url=env.get("FIELDWRIGHT_TILES_URL") or None,
+        router=_router(
+            env,
+            one_of("FIELDWRIGHT_ROUTER", "none", "none", "osrm", "valhalla", "matrix"),
+            seconds=whole("FIELDWRIGHT_ROUTER_SECONDS", 10, 120) or 1,
+            side=whole("FIELDWRIGHT_ROUTER_SIDE", 0, 10_000),
+        ),
+        geocoder=_geocoder(
+            env,
+            var / "geocodes.db",
+            pause_ms=whole("FIELDWRIGHT_GEOCODER_PAUSE_MS", 1000, 60_000),
+            days=whole("FIELDWRIGHT_GEOCODER_DAYS", 90, 3650),
+        ),
+        solves_at_once=whole("FIELDWRIGHT_SOLVES_AT_ONCE", 1, 100),
         production=production,
         log_format=one_of("FIELDWRIGHT_LOG", "json" if production else "text", "json", "text"),
         run_jobs=one_of("FIELDWRIGHT_RUN_JOBS", "yes", "yes", "no") == "yes",
@@ -101,6 +156,13 @@ def from_environment(
         proxies=whole("FIELDWRIGHT_PROXIES", 0, 5),
         sync_at_once=whole("FIELDWRIGHT_SYNC_AT_ONCE", 8, 1000) or 1,
         streams=whole("FIELDWRIGHT_STREAMS", 8, 10_000),
+        spans=Spans(
+            back=whole("FIELDWRIGHT_DAYS_BACK", 30, 3650),
+            ahead=whole("FIELDWRIGHT_DAYS_AHEAD", 14, 3650),
+            # A phone that lies in a drawer over a holiday is not to begin anew.
+            removals=whole("FIELDWRIGHT_REMOVALS_DAYS", 90, 3650, least=7),
+            receipts=whole("FIELDWRIGHT_RECEIPTS_DAYS", 90, 3650, least=7),
+        ),
     )
 
 
@@ -136,6 +198,32 @@ def _bucket(env: Mapping[str, str]) -> Bucket:
         secret=env.get("FIELDWRIGHT_S3_SECRET") or None,
         region=env.get("FIELDWRIGHT_S3_REGION") or "us-east-1",
     )
+
+
+def _router(env: Mapping[str, str], kind: str, *, seconds: int, side: int) -> Router | None:
+    if kind == "none":
+        return None
+    url = _web_address(env, "FIELDWRIGHT_ROUTER_URL")
+    if url is None:
+        raise SettingsError("FIELDWRIGHT_ROUTER_URL is missing; say where the router answers.")
+    return Router(kind, url, env.get("FIELDWRIGHT_ROUTER_KEY") or None, float(seconds), side)
+
+
+def _geocoder(env: Mapping[str, str], cache: Path, *, pause_ms: int, days: int) -> Geocoder | None:
+    service = env.get("FIELDWRIGHT_GEOCODER", "none").strip().lower()
+    if service in ("", "none"):
+        return None
+    url = _web_address(env, "FIELDWRIGHT_GEOCODER_URL")
+    key = env.get("FIELDWRIGHT_GEOCODER_KEY") or None
+    return Geocoder(service, cache, url, key, pause_ms, days)
+
+
+def _web_address(env: Mapping[str, str], name: str) -> str | None:
+    given = env.get(name, "").strip()
+    parts = urlsplit(given)
+    if given and (parts.scheme not in ("http", "https") or not parts.hostname):
+        raise SettingsError(f"{name} is {given!r}; it must begin with http:// or https://.")
+    return given.rstrip("/") or None
 
 
 def _redis_url(given: str) -> str | None:

@@ -122,10 +122,21 @@ def _register(unit: Unit, account_id: UUID, given: dict[str, Any]) -> UUID:
     return row.id
 
 
-def _issue(unit: Unit, account_id: UUID, device_id: UUID | None, *, family: UUID) -> SignedIn:
+def _issue(
+    unit: Unit,
+    account_id: UUID,
+    device_id: UUID | None,
+    *,
+    family: UUID,
+    until: datetime | None = None,
+) -> SignedIn:
     now = clock.now()
     access, refresh = _new_token("fsd_", unit.org_id), _new_token("fsr_", unit.org_id)
-    for kind, secret, life in (("access", access, ACCESS_LIFE), ("refresh", refresh, REFRESH_LIFE)):
+    last = until or now + REFRESH_LIFE
+    for kind, secret, ends in (
+        ("access", access, min(now + ACCESS_LIFE, last)),
+        ("refresh", refresh, last),
+    ):
         unit.add(
             Token(
                 account_id=account_id,
@@ -133,7 +144,7 @@ def _issue(unit: Unit, account_id: UUID, device_id: UUID | None, *, family: UUID
                 family=family,
                 kind=kind,
                 hash=hashed(secret),
-                expires_at=now + life,
+                expires_at=ends,
             )
         )
     unit.session.flush()
@@ -316,7 +327,9 @@ def known_by(connection: sa.Connection, org_id: UUID, access_token: str) -> tupl
 def refresh(refresh_token: str) -> SignedIn:
     """Exchange a refresh token for a new pair. One that comes a second time ends its whole family.
 
-    Raises SessionEnded, or DeviceRevoked.
+    A device that was cut off gets one too, to say what is unsent and that it has erased itself:
+    `check_device` stands before everything else. Its sign-in is not made any longer by that.
+    Raises SessionEnded.
     """
     actor = Actor.system(org_of(refresh_token), "sign-in")
 
@@ -334,12 +347,10 @@ def refresh(refresh_token: str) -> SignedIn:
             if token.replaced_at is not None and now - token.replaced_at > REFRESH_GRACE:
                 _revoke_family(unit, token.family)
                 return None
-            if token.device_id is not None:
-                device = unit.get(Device, token.device_id)
-                if device is not None and device.state is DeviceState.REVOKED:
-                    raise DeviceRevoked("This device was cut off by your office.", wipe=True)
             token.replaced_at = token.replaced_at or now
-            return _issue(unit, token.account_id, token.device_id, family=token.family)
+            cut_off = _device_state(unit, token.device_id) == DeviceState.REVOKED
+            until = token.expires_at if cut_off else None
+            return _issue(unit, token.account_id, token.device_id, family=token.family, until=until)
 
     issued = retried(exchange)
     if issued is None:

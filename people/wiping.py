@@ -16,7 +16,7 @@ from people.signin import forget_who, org_of
 def acknowledge_wipe(token: str, device_id: UUID) -> None:
     """Note that the device has erased itself, and end its sign-ins.
 
-    An access token that has run out serves too: nobody gives this device another one.
+    An access token that has run out serves too: the less it takes to say so, the sooner it is said.
     Raises Unauthenticated or SessionEnded for a token that is not this device's, Conflict when it was not cut off.
     """
     org_id = org_of(token)

@@ -19,7 +19,7 @@ from core.unit import Unit, reading, unit_of_work
 from people.models import Organisation
 from people.zones import today
 from sync.models import Horizon
-from sync.scopes import DAYS_AHEAD, DAYS_BACK
+from sync.spans import kept
 from work.models import Visit
 
 BATCH_ROWS = 200
@@ -66,8 +66,8 @@ def _edges(before: date, day: date) -> list[tuple[date, date]]:
     """Return the stretches of days, first and last, whose visits may have come or gone."""
     early, late = min(before, day), max(before, day)
     return [
-        (early - DAYS_BACK, late - DAYS_BACK),
-        (early + DAYS_AHEAD, late + DAYS_AHEAD),
+        (early - kept.back, late - kept.back),
+        (early + kept.ahead, late + kept.ahead),
     ]
 
 

@@ -32,7 +32,6 @@ from work.schemas import (
     NewReading,
     NewTime,
     OpenOrder,
-    Reason,
     SealSignOff,
     Settlement,
 )
@@ -73,8 +72,6 @@ MUTATIONS: dict[str, Mutation] = {
     "visit.arrive": Mutation("visit_id", "visit", Arrive, work.arrive),
     "visit.start": Mutation("visit_id", "visit", Nothing, work.start_work),
     "visit.hold": Mutation("visit_id", "visit", HoldVisit, work.hold_visit),
-    # What schema 1 says instead.
-    "visit.pause": Mutation("visit_id", "visit", Reason, work.pause_visit),
     "visit.answer": Mutation("visit_id", "visit", Answer, work.answer_step),
     "visit.complete": Mutation(
         "visit_id",

@@ -571,7 +571,6 @@ def _block(unit: Unit, said: Said, cause: str) -> _Result:
         "code": "blocked",
         "message": say("Something this depends on was refused.", unit.actor.language),
         "messages": say_in_all("Something this depends on was refused."),
-        "messages": say_in_all("Something this depends on was refused."),
         "details": {"depends_on": cause},
     }
 

@@ -4,7 +4,7 @@ A phone that was away for longer is told to start over, because nobody can tell 
 left its scopes. Its unsent work is its own and stays.
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import sqlalchemy as sa
 
@@ -14,10 +14,8 @@ from core.database import retried
 from core.receipts import Receipt
 from core.unit import reading, unit_of_work
 from people.models import Device
+from sync.spans import kept
 
-REMOVALS_KEPT = timedelta(days=90)
-# A phone that is put back to a backup says again what it had long been answered.
-RECEIPTS_KEPT = timedelta(days=90)
 # What was refused or reviewed is worth keeping whole; what was applied is in the rows.
 KEPT_WHOLE = frozenset({"review", "refused", "blocked", "quarantined"})
 BATCH_ROWS = 1000
@@ -27,7 +25,7 @@ _entries, _scopes = feed.FeedEntry, feed.Scope
 
 def forget_removals(actor: Actor) -> int:
     """Forget the organisation's removals that are older than we promise to remember; return how many."""
-    before = clock.now() - REMOVALS_KEPT
+    before = clock.now() - kept.removals
     with reading(actor) as unit:
         numbers = unit.session.scalars(
             sa.select(_scopes.no).where(_scopes.org_id == unit.org_id).order_by(_scopes.no)
@@ -41,7 +39,7 @@ def forget_removals(actor: Actor) -> int:
 
 def forget_receipts(actor: Actor) -> int:
     """Forget receipts of what was applied, confirmed by the phone, and long ago; return how many."""
-    before = clock.now() - RECEIPTS_KEPT
+    before = clock.now() - kept.receipts
     forgotten = 0
     while batch := retried(lambda: _forget_receipts(actor, before)):
         forgotten += batch

@@ -156,6 +156,8 @@ class RepairIn(_Tolerant):
     schema = number(none=True, least=0, most=1000)
     prefixes = listed(text(pattern="^[0-9a-f]{2}$"), most=256)
     rows = listed(HeldRow, most=100_000)
+    limit = number(default=1000, least=1, most=5000)
+    max_bytes = number(none=True, least=1000, most=64 * 1024 * 1024)
     # Whether to note that the replica differed.
     report = flag(default=False)
 
@@ -165,6 +167,8 @@ class RepairOut(Shape):
 
     sums = anything(none=True)
     changes = listed(Change, none=True)
+    # Whether nothing is left to mend once these are applied.
+    complete = flag()
     count = number()
     checksum = text()
 

@@ -4,7 +4,6 @@ The one place that says where a row belongs. Ranks fall from the referring to th
 """
 
 from collections.abc import Iterable
-from datetime import timedelta
 from uuid import UUID
 
 from assets.models import Asset, Customer, FailureCode, Repair, Site
@@ -16,6 +15,7 @@ from parts.schemas import IssueSlipView, PartView, VanStockView
 from people.models import Technician
 from people.schemas import TechnicianView
 from people.zones import today
+from sync.spans import kept
 from work.models import (
     CLAIMABLE,
     FINISHED,
@@ -42,9 +42,6 @@ from work.schemas import (
     VisitView,
 )
 
-# How far back and ahead a phone carries visits.
-DAYS_BACK = timedelta(days=30)
-DAYS_AHEAD = timedelta(days=14)
 # How many of a machine's repairs come with it; as newer ones come the oldest leave.
 REPAIRS_ALONG = 5
 
@@ -76,9 +73,9 @@ def _visit_scopes(visit: Visit) -> list[str]:
         # A plan that is not published yet stays in the office; late evidence finds its visit there.
         return []
     day = today(visit.org_id)
-    if visit.state in FINISHED and visit.day < day - DAYS_BACK:
+    if visit.state in FINISHED and visit.day < day - kept.back:
         return []
-    return technician_scope(visit.technician_id) if visit.day <= day + DAYS_AHEAD else []
+    return technician_scope(visit.technician_id) if visit.day <= day + kept.ahead else []
 
 
 def _order_links(order: WorkOrder) -> Iterable[Link]:

@@ -106,6 +106,13 @@ class Watcher:
             thread, self._thread = self._thread, None
         thread.join(LOOK_S * 5)
 
+    def stop(self) -> None:
+        """End every watch: this process is about to serve no longer."""
+        with self._lock:
+            watches = list(self._watches.values())
+        for watch in watches:
+            self.close(watch)
+
     def _loop(self, stop: threading.Event) -> None:
         while not stop.is_set():
             try:

@@ -37,7 +37,7 @@ def check_schema(schema: int) -> None:
 
 def raised(kind: str, args: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     """Return a mutation as today's: its kind and its arguments."""
-    translate = _RAISED.get(kind)
+    translate = RAISED.get(kind)
     return translate(args) if translate else (kind, args)
 
 
@@ -45,7 +45,7 @@ def _pause_to_hold(args: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     return "visit.hold", args | {"reason": "other", "text": args.get("reason")}
 
 
-_RAISED: dict[str, Callable[[dict[str, Any]], tuple[str, dict[str, Any]]]] = {
+RAISED: dict[str, Callable[[dict[str, Any]], tuple[str, dict[str, Any]]]] = {
     "visit.pause": _pause_to_hold,
 }
 

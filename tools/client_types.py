@@ -18,6 +18,7 @@ import sync.wiring  # noqa: F401 - makes the entities known
 import work.schemas
 from core.feed import BY_NAME
 from sync.mutations import MUTATIONS
+from sync.versions import RAISED
 
 WHERE = Path(__file__).parent.parent / "web" / "sync" / "src" / "openapi.ts"
 HEAD = "/** What the server describes, written by `npm run types`. Not to be edited. */\n"
@@ -39,7 +40,7 @@ def written() -> str:
     ]
     documents = "".join(f"  {entity}: {name}\n" for entity, name in names.items())
     blocks.append(f"export interface Views {{\n{documents}}}\n")
-    sayings = "".join(f"\n  | '{name}'" for name in sorted(MUTATIONS))
+    sayings = "".join(f"\n  | '{name}'" for name in sorted({*MUTATIONS, *RAISED}))
     blocks.append(f"export type Understood ={sayings}\n")
     return HEAD + "\n" + "\n".join(blocks)
 

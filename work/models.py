@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from assets.models import Asset, Customer, Site
+from core.languages import say_in_all
 from core.models import Base, Identified, Merged, Synced, Versioned, refers_to
 
 
@@ -346,6 +347,11 @@ class Attention(Synced, Base):
     settled_by: Mapped[UUID | None]
     kept: Mapped[str | None]
     note: Mapped[str | None]
+
+    @property
+    def messages(self) -> dict[str, str]:
+        """Return the message in each language: a phone reads it in its own, also without signal."""
+        return say_in_all(self.message)
 
 
 class SignOff(Synced, Base):

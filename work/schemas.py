@@ -528,6 +528,7 @@ class AttentionView(Shape):
     office_value = anything(none=True)
     phone_value = anything(none=True)
     message = text()
+    messages = mapped(text())
     state = text()
     created_at = moment()
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 
 from assets.models import Asset
 from core.errors import Conflict, Invalid
@@ -167,7 +168,14 @@ def _first_need(
     """Return the place, made when it is needed for the first time."""
     if (known := unit.get(Place, place_id)) is not None:
         return known
-    # Where somebody else needs it for the first time at this moment, the unit is run again.
-    return unit.add(
-        Place(id=place_id, kind=kind, name=name, parent_id=parent_id, technician_id=None)
-    )
+    try:
+        with unit.attempt():
+            return unit.add(
+                Place(id=place_id, kind=kind, name=name, parent_id=parent_id, technician_id=None)
+            )
+    except IntegrityError:
+        # Somebody else needed it for the first time at this moment; then it is theirs and ours.
+        unit.expect(Place, [place_id], again=True)
+        if (known := unit.get(Place, place_id)) is None:
+            raise
+        return known

@@ -125,6 +125,25 @@ def test_a_job_whose_worker_died_is_run_by_the_next_one_when_its_lease_is_over(
     )
 
 
+def test_a_job_that_asks_for_a_longer_lease_has_it_from_the_claim_on(
+    make: Maker, database: Database, at: Any
+) -> None:
+    declare(note, lease=timedelta(minutes=10))
+    declare(break_down)
+    with unit_of_work(make.system) as unit:
+        unit.enqueue(note, {"order_id": "a long search"})
+        unit.enqueue(break_down, {})
+    assert len(jobs.claim(database, "a worker that is slow", limit=2)) == 2
+    begun = clock.now()
+    at(begun + timedelta(minutes=2))
+    [short] = jobs.claim(database, "another worker", limit=2)
+    assert short.name == jobs.name_of(break_down)
+    at(begun + timedelta(minutes=9))
+    assert jobs.name_of(note) not in {row.name for row in jobs.claim(database, "a third", limit=2)}
+    at(begun + timedelta(minutes=11))
+    assert jobs.name_of(note) in {row.name for row in jobs.claim(database, "a fourth", limit=2)}
+
+
 def test_four_claimants_share_jobs_without_doubling_any(make: Maker, database: Database) -> None:
     declare(note)
     with unit_of_work(make.system) as unit:

@@ -274,7 +274,6 @@ def test_a_revoked_device_is_told_to_wipe_and_what_it_says_is_kept_for_a_person(
         mobile.call("POST", "/v1/sync/repair", {"device_id": body["device_id"], "scope": "x"}),
         mobile.call("GET", "/v1/visits"),
         mobile.call("PUT", f"/v1/visits/{visit.id}/travel"),
-        renew(mobile.client, mobile.refresh_token),
     ):
         assert (answer.status_code, answer.json["code"]) == (403, "device_revoked")
         assert answer.json["details"] == {"wipe": True}

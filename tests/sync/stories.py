@@ -35,7 +35,8 @@ from people import actions as people
 from people import doors
 from people.models import Account, Device, DeviceState, Technician
 from sync import epochs, oracle
-from sync.retention import REMOVALS_KEPT, forget_removals
+from sync.retention import forget_removals
+from sync.spans import kept
 from sync.versions import SCHEMA, lowered
 from tests.makers import PASSWORD, Maker
 from work import actions as work
@@ -582,7 +583,7 @@ class Story:
 
     def let_months_pass(self) -> None:
         """A long time passes, and removals from before it are forgotten."""
-        self._pass(REMOVALS_KEPT + timedelta(days=1))
+        self._pass(kept.removals + timedelta(days=1))
         forget_removals(self.make.system)
 
     def _pass(self, time: timedelta) -> None:

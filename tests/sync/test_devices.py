@@ -1,11 +1,13 @@
 """Devices: what the office sees of them, how they are cut off, and replicas that differ again and again."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from flask import Flask
 
 from core import clock
 from core.ids import new_id
@@ -156,14 +158,79 @@ def test_h52_within_one_access_token_s_life_nothing_of_a_device_that_was_cut_off
     mobile.say("comment.add", {"order_id": str(visit.order_id), "text": "Stolen"})
     assert mobile.push()["results"][0]["status"] == "quarantined"
     at(clock.now() + timedelta(minutes=16))
-    refresh = {"refresh_token": mobile.refresh_token}
-    refused = mobile.client.post("/v1/session/refresh", json=refresh)
-    assert (refused.status_code, refused.json["code"]) == (403, "device_revoked")
     token = {"Authorization": mobile.headers["Authorization"]}
     push = {"device_id": str(mobile.device_id), "schema": 2, "mutations": []}
     dead = mobile.client.post("/v1/sync/push", json=push, headers=token)
     assert (dead.status_code, dead.json["code"]) == (401, "token_expired")
     assert rows_of(make, Comment) == []
+
+
+def refreshed(phone: Phone) -> Any:
+    """Exchange the phone's refresh token; it speaks with what it got from now on."""
+    answer = phone.client.post("/v1/session/refresh", json={"refresh_token": phone.refresh_token})
+    if answer.status_code == 200:
+        phone.headers["Authorization"] = f"Bearer {answer.json['access_token']}"
+        phone.refresh_token = answer.json["refresh_token"]
+    return answer
+
+
+def test_h52_a_device_that_was_cut_off_while_it_slept_still_says_what_is_unsent_and_is_gone(
+    make: Maker, mobile: Phone, office: Visitor, visit: Visit, at: Callable[..., None]
+) -> None:
+    mobile.say("comment.add", {"order_id": str(visit.order_id), "text": "In the cellar"})
+    set_state(office, mobile, "revoked")
+    at(clock.now() + HOUR)
+    assert refreshed(mobile).status_code == 200
+    assert mobile.push()["results"][0]["status"] == "quarantined"
+    assert rows_of(make, Comment) == []
+    [kept] = [row for row in rows_of(make, Attention) if row.kind == "quarantined"]
+    assert kept.phone_value["value"]["args"]["text"] == "In the cellar"
+    assert pull_answer(mobile).json["code"] == "device_revoked"
+    assert tell(mobile, "wiped").status_code == 204
+    assert (refreshed(mobile).status_code, in_list(office, mobile)["state"]) == (401, "revoked")
+    assert mobile.client.post("/v1/sync/push", json={}, headers=mobile.headers).status_code == 401
+
+
+# What lets strangers in as well, and where a device that was cut off says what it still has to say.
+OPEN = {"/v1/session", "/v1/session/refresh", "/v1/openapi.json", "/v1/sync/push", "/v1/sync/wiped"}
+
+
+def doors(app: Flask) -> Iterator[tuple[str, str]]:
+    """Return method and path of every door that is not open to strangers."""
+    for rule in app.url_map.iter_rules():
+        path = re.sub(r"<uuid:\w+>", str(new_id()), rule.rule)
+        path = re.sub(r"<\w+>", "0" * 64, path)
+        if path.startswith("/v1/") and not path.startswith("/v1/docs"):
+            for method in {"GET", "POST", "PUT", "PATCH", "DELETE"} & (rule.methods or set()):
+                if path not in OPEN or (path, method) == ("/v1/session", "GET"):
+                    yield method, path
+
+
+def test_h52_what_a_device_that_was_cut_off_gets_by_a_refresh_opens_no_other_door(
+    app: Flask, mobile: Phone, office: Visitor, at: Callable[..., None]
+) -> None:
+    set_state(office, mobile, "revoked")
+    at(clock.now() + HOUR)
+    assert refreshed(mobile).status_code == 200
+    pull = {"device_id": str(mobile.device_id), "schema": 2}
+    tried = 0
+    for method, path in doors(app):
+        body = {"pull": pull} if path == "/v1/sync" else pull
+        answer = mobile.client.open(path, method=method, json=body, headers=mobile.headers)
+        assert (answer.status_code, answer.json["code"]) == (403, "device_revoked"), (method, path)
+        tried += 1
+    assert tried > 100
+
+
+def test_h52_a_device_that_was_cut_off_does_not_stay_signed_in_for_longer_by_a_refresh(
+    mobile: Phone, office: Visitor, at: Callable[..., None]
+) -> None:
+    begun = clock.now()
+    set_state(office, mobile, "revoked")
+    at(begun + timedelta(days=59))
+    assert refreshed(mobile).status_code == 200
+    at(begun + timedelta(days=61))
+    assert (refreshed(mobile).status_code, refreshed(mobile).json["code"]) == (401, "session_ended")
 
 
 def test_a_device_that_was_not_cut_off_has_nothing_to_erase(

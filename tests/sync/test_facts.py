@@ -1,6 +1,8 @@
 """What an engineer reports from the field: only ever added, kept whoever has the visit now, and carried along."""
 
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -9,7 +11,8 @@ import pytest
 
 from core import clock
 from core.ids import new_id
-from core.unit import perform, reading
+from core.unit import perform, reading, unit_of_work
+from parts.actions.catalogue import asset_place
 from tests.api.world import manifest_of
 from tests.doors import Phone, Visitor
 from tests.makers import Maker
@@ -19,6 +22,7 @@ from work.canonical import sha256_hex
 from work.models import (
     Attention,
     Hold,
+    PartUse,
     Photo,
     Reading,
     SignOff,
@@ -293,3 +297,18 @@ def test_h31_a_reading_and_a_moved_window_do_not_meet(field: Field, make: Maker)
     assert field.all(Attention) == []
     with reading(make.system) as unit:
         assert unit.must(Reading, UUID(said["id"]), "gone").value == 8120.5
+
+
+def test_two_who_put_a_part_into_one_machine_for_the_first_time_at_once_are_both_believed(
+    field: Field, make: Maker
+) -> None:
+    field.say("part.consume", part_id=str(make.part().id), qty=1)
+    assert field.order.asset_id is not None
+    with ThreadPoolExecutor(1) as pool:
+        with unit_of_work(make.system) as rival:
+            asset_place(rival, field.order.asset_id)
+            rival.session.flush()
+            answer = pool.submit(field.phone.push)
+            time.sleep(0.5)
+        assert statuses(answer.result()) == ["applied"]
+    assert [use.qty for use in field.all(PartUse)] == [1]

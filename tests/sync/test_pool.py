@@ -190,3 +190,22 @@ def test_an_order_is_opened_once_also_by_a_phone_that_was_registered_anew(
     field.phone.push()
     assert statuses(phone(field.account).push(said)) == ["applied"]
     assert len([order for order in field.all(WorkOrder) if order.title == "Cracked boom"]) == 1
+
+
+def test_a_phone_is_refused_in_every_language_and_chooses_its_own_without_signal(
+    field: Field, make: Maker
+) -> None:
+    free = make.visit(order=make.order(skills=[{"code": "crane", "level": 2}]))
+    field.phone.say("visit.claim", {"visit_id": str(free.id)})
+    gone = field.phone.say("comment.add", {"order_id": str(new_id()), "text": "Seen"})
+    refused, waits = field.phone.push()["results"]
+    assert refused["error"]["details"]["skills"] == "crane"
+    assert refused["error"]["messages"]["en"].startswith("This work asks for a skill")
+    assert "技能：crane" in refused["error"]["messages"]["zh-CN"]
+    assert waits["error"]["messages"]["zh-CN"] != waits["error"]["messages"]["en"]
+    field.phone.pull()
+    asked = {doc["mutation_id"]: doc for doc in field.phone.docs("attention")}
+    for row in asked.values():
+        assert row["messages"]["en"] == row["message"]
+        assert row["messages"]["zh-CN"] != row["message"]
+    assert gone["id"] in asked

@@ -156,6 +156,60 @@ def test_h43_a_phone_that_rotted_is_mended_with_two_requests_and_only_what_diffe
     mobile.check({"scopes": {scope: {"count": answer["count"], "checksum": answer["checksum"]}}})
 
 
+def held_in(mobile: Phone, scope: str) -> list[dict[str, Any]]:
+    """Return the rows of a scope as a phone tells them to be mended."""
+    return [
+        {
+            "entity": entity,
+            "id": row,
+            "version": mobile.held.get((entity, row), {"version": 1})["version"],
+        }
+        for entity, row in sorted(mobile.members[scope])
+    ]
+
+
+ALL = [f"{number:02x}" for number in range(256)]
+
+
+def test_h13_a_repair_takes_nothing_from_the_phone_that_another_of_its_scopes_holds(
+    mobile: Phone,
+) -> None:
+    mobile.pull()
+    [own] = [scope for scope in mobile.members if scope.startswith("technician:")]
+    part = next(key for key in mobile.members["catalogue"] if key[0] == "part")
+    stranger = ("part", str(new_id()))
+    mobile.members[own] |= {part, stranger}
+    ask = {"device_id": str(mobile.device_id), "scope": own, "prefixes": ALL}
+    answer = mobile.send("POST", "/v1/sync/repair", ask | {"rows": held_in(mobile, own)})
+    said = {(change["entity"], change["id"]): change["op"] for change in answer["changes"]}
+    assert said == {part: "leave", stranger: "remove"}
+
+
+@pytest.mark.parametrize("bound", [{"max_bytes": 1000}, {"limit": 2}])
+def test_h41_a_repair_is_bounded_as_pages_are_and_goes_on_until_it_is_whole(
+    mobile: Phone, bound: dict[str, int]
+) -> None:
+    mobile.pull()
+    [own] = [scope for scope in mobile.members if scope.startswith("technician:")]
+    whole = set(mobile.members[own])
+    for key in whole:
+        mobile.held[key]["version"] += 7
+    mobile.members[own] |= {("comment", str(new_id())) for _ in range(20)}
+    ask = {"device_id": str(mobile.device_id), "scope": own, "prefixes": ALL} | bound
+    turns, answer = 0, {"complete": False}
+    while not answer["complete"]:
+        reply = mobile.call("POST", "/v1/sync/repair", ask | {"rows": held_in(mobile, own)})
+        answer = reply.json
+        assert 1 <= len(answer["changes"]) <= bound.get("limit", 1000)
+        assert len(answer["changes"]) == 1 or len(reply.data) < bound.get("max_bytes", 10**6) + 200
+        for change in answer["changes"]:
+            mobile.apply(change)
+        turns += 1
+    assert turns > 5
+    assert mobile.members[own] == whole
+    mobile.check({"scopes": {own: {"count": answer["count"], "checksum": answer["checksum"]}}})
+
+
 def test_h19_a_phone_may_not_repair_from_a_scope_that_is_not_its_own(
     mobile: Phone, make: Maker
 ) -> None:

@@ -171,3 +171,13 @@ def test_an_office_account_and_a_sign_in_without_a_device_have_no_stream(
 ) -> None:
     assert sign_in(make.account("dispatcher")).call("GET", "/v1/sync/stream").status_code == 403
     assert sign_in(account).call("GET", "/v1/sync/stream").status_code == 422
+
+
+def test_a_process_that_stops_ends_every_stream(
+    make: Maker, mobile: Phone, account: Account, phone: Callable[..., Phone]
+) -> None:
+    with Ear(mobile) as first, Ear(phone(account)) as second:
+        assert first.hear_of_change() != "nothing"
+        assert second.hear_of_change() != "nothing"
+        streams.watcher.stop()
+        assert {first.hear(), second.hear()} == {"over"}

@@ -123,8 +123,7 @@ def served(database: Database, tmp_path: Path) -> Iterator[Served]:
     thread.start()
     yield Served(app, url, line, web)
     # That a browser is gone is noticed late, and nobody may look into a database that is gone too.
-    for watch in list(watcher._watches.values()):
-        watcher.close(watch)
+    watcher.stop()
     server.shutdown()
     thread.join(10)
     server.server_close()

@@ -1,5 +1,7 @@
+import type { Label, MutationError } from '@fieldwright/sync'
+import { skillName } from './skills'
 import { dayAndClock } from './time'
-import { t, type Word } from './words.svelte'
+import { say, t, type Word } from './words.svelte'
 
 /** What the fields are called that both sides may change. */
 const FIELDS: Record<string, Word> = {
@@ -40,4 +42,18 @@ export function plainField(field: string | null, value: unknown, zone: string | 
   if (field === 'priority' && (bare === 1 || bare === 2 || bare === 3 || bare === 4)) return t(`priority.${bare}`)
   if ((field === 'window_from' || field === 'window_to') && typeof bare === 'string') return dayAndClock(bare, zone)
   return plain(value)
+}
+
+/** Say a matter in the language of whoever reads it, whatever it was when the server wrote it down. */
+export function inWords({ message, messages }: { message: string; messages?: Label }): string {
+  return say(messages) || message
+}
+
+/** Say why something was refused. */
+export function whyRefused(error: MutationError): string {
+  const { code, details } = error
+  if (code === 'skill_missing' && typeof details?.skills === 'string') {
+    return t('pool.skill', { skills: details.skills.split(', ').map(skillName).join(', ') })
+  }
+  return inWords(error)
 }

@@ -139,7 +139,8 @@ async function confirm(remembered: Account): Promise<void> {
     else now = { ...now, account }
   } catch (error) {
     if (!(error instanceof Refusal)) return
-    const clear = error.code === 'session_ended' || error.code === 'device_revoked'
+    // A phone that was taken away first says what is unsent; its client ends the session when it has.
+    const clear = error.code === 'session_ended' || (error.code === 'device_revoked' && !now.client)
     // A phone with work on it is not thrown out by a doubt: its sync state asks for the password instead.
     if (clear || (error.status === 401 && !now.client)) ended('ended')
   }

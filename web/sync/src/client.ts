@@ -564,10 +564,18 @@ export class SyncClient {
       return count !== (ours[prefix]?.rows.length ?? 0) || (count > 0 && sum !== ours[prefix]?.sum)
     })
     if (prefixes.length === 0) return 0
-    const rows = prefixes.flatMap((prefix) => ours[prefix]?.rows ?? [])
-    const found = await door.call<{ changes: Change[] }>('POST', '/v1/sync/repair', { body: { ...ask, prefixes, rows } })
-    await this.copy.mend(found.changes)
-    return found.changes.length
+    let fetched = 0
+    for (let whole = false; !whole; ) {
+      const held = fetched === 0 ? ours : await this.copy.sums(scope)
+      const rows = prefixes.flatMap((prefix) => held[prefix]?.rows ?? [])
+      const found = await door.call<{ changes: Change[]; complete?: boolean }>('POST', '/v1/sync/repair', {
+        body: { ...ask, prefixes, rows },
+      })
+      await this.copy.mend(found.changes)
+      fetched += found.changes.length
+      whole = found.complete ?? true
+    }
+    return fetched
   }
 
   /** Measure the phone's clock against the server's, best by the quickest answer: half of the way is guessed. */

@@ -85,7 +85,7 @@ export type SlipState = IssueSlipView['state']
 export type IssueSlip = IssueSlipView
 export type SlipLine = IssueSlip['lines'][number]
 
-export type Attention = Closer<AttentionView, { state: 'open' | 'settled' }>
+export type Attention = Closer<AttentionView, { state: 'open' | 'settled'; messages?: Label }>
 
 export type Reading = ReadingView
 export type TimeEntry = TimeEntryView

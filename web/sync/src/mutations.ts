@@ -1,4 +1,4 @@
-import type { Answer, HoldReason, Outcome, PhotoKind, TimeKind } from './documents'
+import type { Answer, HoldReason, Label, Outcome, PhotoKind, TimeKind } from './documents'
 import type { Manifest } from './manifest'
 import type { Understood } from './openapi'
 
@@ -80,6 +80,8 @@ export type MutationState = 'held' | 'queued' | 'sent' | 'accepted' | 'review' |
 export interface MutationError {
   code: string
   message: string
+  /** The message in each language; servers of before say it in the account's alone. */
+  messages?: Label
   details?: Record<string, unknown>
 }
 

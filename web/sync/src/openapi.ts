@@ -31,6 +31,7 @@ export interface AttentionView {
   office_value: unknown
   phone_value: unknown
   message: string
+  messages: Record<string, string>
   state: string
   created_at: string
 }

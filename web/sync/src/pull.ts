@@ -82,30 +82,19 @@ export class Copy {
     await this.put(docs, members, puts)
   }
 
-  /** Mend single rows. What the phone holds is wrong, so its versions count for nothing. */
+  /** Mend single rows. */
   async mend(changes: readonly Change[]): Promise<void> {
     const { store } = this
     await store.transaction('rw', [store.docs, store.members], async () => {
-      for (const change of changes) if (change.op === 'put') await store.docs.delete([change.entity, change.id])
       await this.write(changes, { docs: store.docs, members: store.members })
     })
   }
 
-  /** Write many rows at once: a catalogue has tens of thousands. */
+  /** Write many rows at once: a catalogue has tens of thousands. What comes last stands, whatever its version. */
   private async put(docs: Store['docs'], members: Store['members'], puts: readonly Put[]): Promise<void> {
     if (puts.length === 0) return
     await members.bulkPut(puts.map(({ scope, entity, id }) => ({ scope, entity, id })))
-    const held = await docs.bulkGet(puts.map(({ entity, id }): [Entity, string] => [entity, id]))
-    const newest = new Map<string, StoredDoc>()
-    for (const [at, { entity, id, version, doc }] of puts.entries()) {
-      const key = `${entity}|${id}`
-      // A row that comes through two scopes may come in two versions: the later one counts.
-      const known = (newest.get(key) ?? held[at])?.version ?? -1
-      if (known <= version) {
-        newest.set(key, { entity, id, version, doc } as StoredDoc)
-      }
-    }
-    await docs.bulkPut([...newest.values()])
+    await docs.bulkPut(puts.map(({ entity, id, version, doc }) => ({ entity, id, version, doc }) as StoredDoc))
   }
 
   private async remove(

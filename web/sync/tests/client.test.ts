@@ -162,6 +162,17 @@ describe('pulling', () => {
     expect(await states()).toEqual(['queued'])
   })
 
+  it('takes a document as it comes, also in a lower version than it held', async () => {
+    server.put('technician:t1', 'visit', makeVisit({ version: 9, findings: 'mistaken' }))
+    await client.sync()
+    server.put('technician:t1', 'visit', makeVisit({ version: 4, findings: 'true' }))
+    server.calls = []
+    await client.sync()
+    expect((await store.docs.get(['visit', 'v1']))?.version).toBe(4)
+    expect((await client.replica.get('visit', 'v1'))?.findings).toBe('true')
+    expect(server.calls).toEqual(['/v1/sync/pull'])
+  })
+
   it('H43 finds a lost, a changed and an added row by checksum, and fetches only those', async () => {
     for (let each = 10; each < 60; each++) server.put('technician:t1', 'comment', { id: `${each}c`, version: 2 })
     await client.sync()
@@ -177,6 +188,24 @@ describe('pulling', () => {
     expect(await store.docs.get(['visit', 'ghost'])).toBeUndefined()
     expect(server.calls).toEqual(['/v1/sync/pull', '/v1/sync/repair', '/v1/sync/repair', '/v1/sync/divergence'])
     expect(server.divergences).toEqual([expect.objectContaining({ scope: 'technician:t1', rows_fetched: 3, repaired: true })])
+  })
+
+  it('H41 asks for as many pages as it takes to mend what differs', async () => {
+    for (let each = 10; each < 60; each++) server.put('technician:t1', 'comment', { id: `${each}c`, version: 2 })
+    await client.sync()
+    await store.docs.where('entity').equals('comment').modify({ version: 9 })
+    server.put('technician:t1', 'visit', makeVisit({ version: 2 }))
+    await client.pull()
+    expect(await store.docs.where('entity').equals('comment').filter(({ version }) => version !== 2).count()).toBe(0)
+
+    server.pageRows = 20
+    await store.docs.where('entity').equals('comment').modify({ version: 9 })
+    server.put('technician:t1', 'visit', makeVisit({ version: 3 }))
+    server.calls = []
+    await client.sync()
+    expect(server.calls.filter((path) => path === '/v1/sync/repair')).toHaveLength(4)
+    expect(await store.docs.where('entity').equals('comment').filter(({ version }) => version !== 2).count()).toBe(0)
+    expect(server.divergences.at(-1)).toMatchObject({ rows_fetched: 50, repaired: true })
   })
 
   it('H45 pulls everything once a day when it cannot be mended, then raises an alarm', async () => {

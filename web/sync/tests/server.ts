@@ -206,7 +206,8 @@ export class Server {
     const removes = held
       .filter((each) => !here.some((row) => each.entity === row.entity && each.id === row.id))
       .map(({ entity, id }) => ({ op: 'remove', scope, entity, id }))
-    return Response.json({ changes: [...puts, ...removes] })
+    const changes = [...puts, ...removes]
+    return Response.json({ changes: changes.slice(0, this.pageRows), complete: changes.length <= this.pageRows })
   }
 
   private async pull(cursor: string | null): Promise<Response> {

@@ -270,6 +270,21 @@ describe('H52 a phone that was taken away', () => {
     expect(await Dexie.exists(store.name)).toBe(false)
   })
 
+  it('renews its token when that ran out meanwhile, and still sends what is unsent', async () => {
+    const ends: string[] = []
+    client = phoneOf(server, store, { onEnded: (kind) => ends.push(kind) })
+    await client.sync()
+    await client.outbox.add([travel])
+    server.failOnce('/v1/sync/push', { status: 401, body: { code: 'token_expired', message: 'Old.' } })
+    server.failOnce('/v1/session/refresh', { status: 200, body: {} })
+    server.verdict = () => ({ status: 'quarantined' })
+    server.failOnce('/v1/sync/pull', gone)
+    await expect(client.sync()).rejects.toThrow('Gone.')
+    expect(server.applied).toHaveLength(1)
+    expect(server.wiped).toEqual(['d1'])
+    expect(ends).toEqual(['revoked'])
+  })
+
   it('erases the documents at once, and the rest when it could be sent', async () => {
     const ends: string[] = []
     client = phoneOf(server, store, { onEnded: (kind) => ends.push(kind) })
