@@ -107,7 +107,8 @@ def _sqlite_connected(dbapi: Any, _: Any) -> None:
         "foreign_keys=ON",
         "busy_timeout=15000",
         "temp_store=MEMORY",
-        "cache_size=-16000",
+        # For each connection of a pool; behind it stands what the system keeps of the file.
+        "cache_size=-4000",
     ):
         dbapi.execute(f"PRAGMA {pragma}")
     # The guards on synced tables ask for this function: a foreign tool has none, and fails loudly.

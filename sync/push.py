@@ -78,6 +78,14 @@ class _TryCarefully(Exception):
         self.mutation_id = mutation_id
 
 
+class _Clashed(Exception):
+    """Somebody else has just made the row that a mutation was about to make: done again, it finds theirs."""
+
+    def __init__(self, said: "Said") -> None:
+        super().__init__(str(said.id))
+        self.said = said
+
+
 @dataclass(slots=True)
 class Said:
     """One mutation as it came, once its envelope was understood."""
@@ -94,6 +102,7 @@ class Said:
     problem: DomainError | None
     subject: UUID | None = None
     loaded: dict[str, Any] = field(default_factory=dict)
+    clashed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,6 +251,8 @@ class _Batch:
                 return retried(together)
             except _TryCarefully as failed:
                 careful.add(failed.mutation_id)
+            except _Clashed as clash:
+                clash.said.clashed = True
             except BROKEN:
                 if len(careful) < len(group):
                     careful.update(item.id for item in group)
@@ -534,7 +545,9 @@ def _carefully(unit: Unit, mutation: Mutation, said: Said) -> _Result:
             _act(unit, mutation, said)
     except DomainError as error:
         return _turned_down(unit, mutation, said, error)
-    except BROKEN:
+    except BROKEN as error:
+        if isinstance(error, sa.exc.IntegrityError) and not said.clashed:
+            raise _Clashed(said) from error
         # One mutation that breaks our code must not stand in the way of all that follow it.
         log.exception("a mutation could not be applied", type=said.type, id=str(said.id))
         return _turned_down(unit, mutation, said, _internal())

@@ -15,8 +15,6 @@ from core.errors import NotFound
 from core.pictures import stripped_picture
 from core.unit import Unit
 from work.models import SignOff, Visit, WorkOrder
-from work.paper import Fonts
-from work.report import Refusal, Seal, Signature, render_report
 
 
 @dataclass(slots=True)
@@ -35,6 +33,10 @@ def configure(*, fonts: Path, public_url: str) -> None:
 
 def report_pdf(unit: Unit, signoff: SignOff) -> bytes:
     """Return the report of a sign-off: equal for equal input, to the byte."""
+    # The printer's library takes 30 MB, and most processes never print.
+    from work.paper import Fonts  # noqa: PLC0415
+    from work.report import Refusal, Seal, Signature, render_report  # noqa: PLC0415
+
     manifest = json.loads(signoff.manifest)
     order = unit.must(WorkOrder, signoff.order_id, "No such work order.")
     site = unit.must(Site, order.site_id, "No such site.")

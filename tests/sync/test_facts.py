@@ -299,6 +299,24 @@ def test_h31_a_reading_and_a_moved_window_do_not_meet(field: Field, make: Maker)
         assert unit.must(Reading, UUID(said["id"]), "gone").value == 8120.5
 
 
+def test_an_order_that_a_copied_phone_opens_at_the_same_moment_is_opened_once(
+    field: Field, make: Maker
+) -> None:
+    order_id = new_id()
+    said = {"title": "Cracked boom", "asset_id": str(field.order.asset_id)}
+    field.phone.say("order.open", {"order_id": str(order_id)} | said)
+    with ThreadPoolExecutor(1) as pool:
+        with unit_of_work(make.as_technician(field.technician)) as rival:
+            work.open_order_on_site(
+                rival, order_id, title=said["title"], asset_id=field.order.asset_id
+            )
+            rival.session.flush()
+            answer = pool.submit(field.phone.push)
+            time.sleep(0.5)
+        assert statuses(answer.result()) == ["applied"]
+    assert field.row(WorkOrder, order_id).title == said["title"]
+
+
 def test_two_who_put_a_part_into_one_machine_for_the_first_time_at_once_are_both_believed(
     field: Field, make: Maker
 ) -> None:
