@@ -47,7 +47,8 @@ class Mutation:
 
     `gather` reads together what a group of such mutations will ask for, given their subjects and
     arguments. An action with one does no harm when it fails: it checks all before it changes
-    anything, or is done again behind a savepoint.
+    anything, or is done again behind a savepoint. `clocked` are arguments that were read off the
+    phone's clock, and are put right with it.
     """
 
     subject: str
@@ -58,6 +59,7 @@ class Mutation:
     makes_id: bool = False
     merged: dict[str, str] = field(default_factory=dict)
     gather: Callable[[Unit, list[tuple[UUID, dict[str, Any]]]], None] | None = None
+    clocked: tuple[str, ...] = ()
 
 
 class Nothing(Shape):
@@ -98,7 +100,13 @@ MUTATIONS: dict[str, Mutation] = {
         gather=work.expect_readings,
     ),
     "time.add": Mutation(
-        "visit_id", "visit", NewTime, work.add_time, makes_id=True, gather=work.expect_times
+        "visit_id",
+        "visit",
+        NewTime,
+        work.add_time,
+        makes_id=True,
+        gather=work.expect_times,
+        clocked=("begun_at", "ended_at"),
     ),
     "photo.attach": Mutation("visit_id", "visit", NewPhoto, work.attach_photo, makes_id=True),
     "signoff.seal": Mutation("visit_id", "visit", SealSignOff, work.seal_signoff, makes_id=True),

@@ -7,6 +7,7 @@ behind a savepoint. Whatever goes wrong in a group is tried again more carefully
 mutation at a time, so that none stands in the way of another.
 """
 
+import contextlib
 import functools
 import itertools
 from collections.abc import Callable, Sequence
@@ -115,6 +116,11 @@ class Contact:
     confirmed_seq: int | None
     offset: timedelta
 
+    @property
+    def skew(self) -> timedelta:
+        """Return by how much the phone's times are put right; a small difference is let be."""
+        return self.offset if abs(self.offset) > CLOCK_SKEW_ALLOWED else timedelta()
+
 
 @dataclass(slots=True)
 class _Outcome:
@@ -149,8 +155,9 @@ def push(
     said = [_understood(raw, place) for place, raw in enumerate(mutations)]
     if len({item.id for item in said}) < len(said):
         raise Invalid("The same mutation stands twice in one batch.")
-    offset = _offset(device_time)
-    contact = Contact(schema, app_version, unsent, confirmed_seq, offset)
+    contact = Contact(schema, app_version, unsent, confirmed_seq, _offset(device_time))
+    if contact.skew:
+        _put_right(said, contact.skew)
     batch = _Batch(actor, device_id, said, contact)
     return batch.apply() | {"server_time": clock.now()}
 
@@ -162,6 +169,17 @@ def _offset(device_time: Any) -> timedelta:
         return clock.now() - said if said.tzinfo is not None else timedelta()
     except (ValueError, OverflowError):
         return timedelta()
+
+
+def _put_right(said: list[Said], skew: timedelta) -> None:
+    """Shift what was read off a clock that goes wrong."""
+    for item in said:
+        mutation = MUTATIONS.get(item.type)
+        for name in mutation.clocked if mutation else ():
+            if isinstance(moment := item.loaded.get(name), datetime):
+                # What lies at the end of all time stays there.
+                with contextlib.suppress(OverflowError):
+                    item.loaded[name] = moment + skew
 
 
 def _understood(raw: Any, place: int) -> Said:
@@ -364,10 +382,7 @@ class _Batch:
 
     def _time_of(self, said: Said) -> datetime:
         """Return when it happened by our clock; never in the future."""
-        offset = (
-            self.contact.offset if abs(self.contact.offset) > CLOCK_SKEW_ALLOWED else timedelta()
-        )
-        return min(said.happened_at + offset, clock.now())
+        return min(said.happened_at + self.contact.skew, clock.now())
 
 
 def _device(unit: Unit, device_id: UUID) -> Device:

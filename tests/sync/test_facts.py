@@ -299,6 +299,22 @@ def test_h31_a_reading_and_a_moved_window_do_not_meet(field: Field, make: Maker)
         assert unit.must(Reading, UUID(said["id"]), "gone").value == 8120.5
 
 
+@pytest.mark.parametrize("wrong", [timedelta(hours=3), timedelta(days=-365)])
+def test_a_time_entry_read_off_a_wrong_clock_is_put_right_with_it(
+    field: Field, wrong: timedelta
+) -> None:
+    now = clock.now()
+    begun, ended = now + wrong - timedelta(minutes=50), now + wrong - timedelta(minutes=20)
+    field.time(begun_at=begun.isoformat(), ended_at=ended.isoformat())
+    field.time(begun_at="0001-01-01T00:00:00+00:00", ended_at=ended.isoformat())
+    first, second = statuses(field.phone.push(device_time=(now + wrong).isoformat()))
+    assert first == "applied"
+    assert second == "refused"
+    entry = min(field.all(TimeEntry), key=lambda entry: abs(entry.begun_at - now))
+    assert abs(entry.begun_at - (now - timedelta(minutes=50))) < timedelta(seconds=30)
+    assert entry.ended_at - entry.begun_at == timedelta(minutes=30)
+
+
 def test_an_order_that_a_copied_phone_opens_at_the_same_moment_is_opened_once(
     field: Field, make: Maker
 ) -> None:
