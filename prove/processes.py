@@ -41,6 +41,8 @@ from work.models import PartUse, Visit
 
 ROOT = Path(__file__).resolve().parents[1]
 PHONES, WORKERS = 50, 4
+# How many engineers work on one machine, and so write the same rows.
+CREW = 5
 # How often somebody kills a worker, restarts the database and empties Redis.
 KILL_S, RESTART_S, FLUSH_S = 6.0, 20.0, 9.0
 PATIENCE_S = 90
@@ -141,10 +143,12 @@ class Fleet:
             unit.session.flush()
             self.site = site.id
             self.part = parts.add_part(unit, sku="P-1", name="Seal", cost_micro=125, codes=[]).id
-        machine = assets.add_asset(
-            unit, site_id=self.site, no=f"M-{number}", name="Excavator", maker="O&K", model="RH120E",
-            serial=f"S{number}", kind="excavator",
+        if number % CREW == 0:
+            self.machine = assets.add_asset(
+                unit, site_id=self.site, no=f"M-{number}", name="Excavator", maker="O&K",
+                model="RH120E", serial=f"S{number}", kind="excavator",
             ).id  # fmt: skip
+        machine = self.machine
         self.machines.append(machine)
         email = f"person{number}@{self.make.org.id.hex}.example.com"
         account = people.open_account(
@@ -236,6 +240,11 @@ class Fleet:
             _, broken = audit.verify(unit.session.connection(), self.make.org.id)
             faults += [f"audit: {fault}" for fault in broken]
         faults += [f"feed: {found}" for found in oracle.differences(self.make.system)]
+        faults += [
+            f"broken: {key}"
+            for key, rows in receipts.items()
+            if any(b'"code":"internal"' in row.answer for row in rows)
+        ]
         expected = 0
         for mutation_id, (kind, args) in self.said.items():
             found = receipts.get(mutation_id, [])
