@@ -3,17 +3,38 @@
 from typing import Any
 from uuid import UUID
 
-from flask import Response
+from flask import Response, current_app
+from flask.blueprints import BlueprintSetupState
 from flask.views import MethodView
 
-from api.doors import Blueprint, performs, reads
+from api.doors import Blueprint, answer, current_actor, performs, reads
+from api.herd import Gate
 from dispatch import actions
+from dispatch.problems import solve_problem
 from dispatch.queries import plan_for, plan_view
-from dispatch.schemas import AskPlan, PlanView
+from dispatch.questions import check_placing
+from dispatch.schemas import (
+    AskPlan,
+    CheckPlacing,
+    MovedView,
+    MoveVisits,
+    PlacingView,
+    PlanView,
+    ProblemIn,
+    SolutionView,
+)
 
 blp = Blueprint(
     "dispatch", __name__, url_prefix="/v1/dispatch", description="Who goes where, when and why."
 )
+
+
+def _set_up_gate(state: BlueprintSetupState) -> None:
+    most = state.app.extensions["fieldwright"].solves_at_once
+    state.app.extensions["fieldwright.solving"] = Gate(most, queue=1)
+
+
+blp.record(_set_up_gate)
 
 
 @blp.route("/plans")
@@ -67,3 +88,44 @@ class Publication(MethodView):
             name="plan.publish",
             present=plan_view,
         )
+
+
+@blp.route("/check")
+class Check(MethodView):
+    """A visit held over a day."""
+
+    @blp.arguments(CheckPlacing)
+    @blp.response(200, PlacingView)
+    def post(self, data: dict[str, Any]) -> dict[str, Any]:
+        """Tell which rules a visit would break at this technician and hour, and the day as it would be. Nothing is written."""
+        with reads() as unit:
+            return check_placing(unit, **data)
+
+
+@blp.route("/moves")
+class Moves(MethodView):
+    """Visits that are moved by hand."""
+
+    @blp.arguments(MoveVisits)
+    @blp.response(200, MovedView)
+    def post(self, data: dict[str, Any]) -> Response:
+        """Move visits together. When one is not as it was seen, nothing is moved."""
+        return performs(
+            lambda unit: actions.move_visits(unit, **data),
+            MovedView,
+            name="visit.move",
+            present=lambda _, visits: {"visits": visits},
+        )
+
+
+@blp.route("/solve")
+class Solve(MethodView):
+    """The planner by itself."""
+
+    @blp.arguments(ProblemIn)
+    @blp.response(200, SolutionView)
+    def post(self, data: dict[str, Any]) -> Response:
+        """Plan a problem in the JSON of VROOM and answer in it, with reasons; nothing of it is kept. See docs/dispatch.md."""
+        gate: Gate = current_app.extensions["fieldwright.solving"]
+        with gate.passing():
+            return answer(solve_problem(current_actor(), data))

@@ -13,6 +13,8 @@ from core import files
 from core.errors import NotFound
 from core.shapes import page_of
 from core.unit import Unit
+from dispatch.questions import candidates
+from dispatch.schemas import CandidatesDay, CandidatesView
 from people.permissions import require
 from work import actions, queries
 from work.models import Visit
@@ -84,6 +86,18 @@ class OneVisit(MethodView):
     def patch(self, data: dict[str, Any], visit_id: UUID) -> Response:
         """Change who goes, when, or whether the plan may move it."""
         return performs(lambda unit: _edit(unit, visit_id, data), VisitView, name="visit.edit")
+
+
+@blp.route("/<uuid:visit_id>/candidates")
+class Candidates(MethodView):
+    """Who could go."""
+
+    @blp.arguments(CandidatesDay, location="query")
+    @blp.response(200, CandidatesView)
+    def get(self, data: dict[str, Any], visit_id: UUID) -> dict[str, Any]:
+        """Rank the technicians: those who can take the visit by what it adds, and what stands against the others."""
+        with reads() as unit:
+            return candidates(unit, visit_id, day=data.get("day"))
 
 
 @blp.route("/<uuid:visit_id>/acceptance")

@@ -6,14 +6,14 @@ import sys
 
 import structlog
 
-from bench import orders, planning, sync
+from bench import dispatch, orders, planning, sync
 
 KINDS = ("sqlite", "postgresql")
 
 
 def main() -> None:
     """Run the benchmarks named, or all."""
-    wanted = sys.argv[1:] or ["orders", "sync", "planning"]
+    wanted = sys.argv[1:] or ["orders", "sync", "planning", "dispatch"]
     with open(os.devnull, "w") as nowhere, contextlib.redirect_stderr(nowhere):
         structlog.reset_defaults()
         for name in wanted:
@@ -25,6 +25,8 @@ def main() -> None:
                     sync.run(kind)
             elif name == "planning":
                 planning.run()
+            elif name == "dispatch":
+                dispatch.run()
 
 
 if __name__ == "__main__":

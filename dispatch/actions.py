@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 
 from core import clock
-from core.errors import Conflict, Invalid
+from core.errors import Conflict, Invalid, StaleVersion
 from core.ids import new_id
 from core.unit import Unit
 from dispatch.days import Day, part_ids, problem_of, routes_of, unplaced_of
@@ -21,9 +21,10 @@ from parts.models import Part, VanStock
 from people.models import Technician
 from people.permissions import require
 from people.queries import organisation_of
-from work.actions import place_visit
+from work.actions import edit_visit, place_visit
 from work.actions.orders import refresh_order
 from work.models import UNDER_WAY, WAITING, Visit, VisitState, WorkOrder
+from work.queries import visit_for
 
 
 def ask_plan(
@@ -194,6 +195,35 @@ def publish_plan(unit: Unit, plan_id: UUID) -> DayPlan:
     plan.refused, plan.state, plan.published_at = refused, PlanState.PUBLISHED, unit.happened_at
     unit.record(PlanPublished(plan.id))
     return plan
+
+
+def move_visits(unit: Unit, *, moves: list[dict[str, Any]]) -> list[Visit]:
+    """Put visits where a dispatcher wants them, all or none; what somebody changed meanwhile stays.
+
+    Raises NotFound, Conflict for a visit that is under way or over, StaleVersion for one that is
+    not as it was seen.
+    """
+    require(unit.actor, "order.change")
+    moved = []
+    for move in moves:
+        visit = visit_for(unit, move["visit_id"], change=True)
+        if visit.version != move["version"]:
+            raise StaleVersion(
+                "Somebody else changed one of these visits at the same time. Nothing was moved;"
+                " load the board again.",
+                visit_id=str(visit.id),
+                version=visit.version,
+            )
+        names = ("technician_id", "day", "arrives_at")
+        changes = {
+            name: move[name] for name in names if name in move and move[name] != getattr(visit, name)
+        }
+        edit_visit(unit, visit.id, **changes)
+        # The order of the day was the plan's; from here on the times tell it.
+        visit.departs_at, visit.travel_s = move.get("departs_at"), move.get("travel_s")
+        visit.position = move.get("position")
+        moved.append(visit)
+    return moved
 
 
 def _unchanged(

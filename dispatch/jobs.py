@@ -9,11 +9,13 @@ import orjson
 
 from core.actor import Actor
 from core.jobs import in_child, job
+from core.settings import from_environment
 from core.unit import perform, reading, unit_of_work
 from dispatch import actions
 from dispatch.engine.problem import ProblemError
 from dispatch.events import PlanAsked
 from dispatch.models import DayPlan, PlanState
+from dispatch.travel.drives import with_roads
 
 # Starting the planner, loading the solver and explaining the plan, beside the search itself.
 GRACE_S = 60
@@ -39,6 +41,8 @@ def find_plan(actor: Actor, plan_id: str) -> None:
             actions.fail_plan(unit, wanted, str(error))
             return
         seconds, seed = plan.seconds, plan.seed
+    # The router is asked while no transaction is open.
+    problem = with_roads(problem, from_environment().router)
     question = {"problem": problem, "stop": {"seconds": float(seconds)}, "seed": seed}
     answer: dict[str, Any] = {}
     begun = time.monotonic()

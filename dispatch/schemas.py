@@ -1,7 +1,22 @@
 """Shapes of plans and of the board."""
 
-from core.shapes import Shape, anything, date_, ident, listed, mapped, moment, number, text
+import marshmallow as ma
+
+from core.shapes import (
+    Shape,
+    anything,
+    date_,
+    flag,
+    ident,
+    listed,
+    mapped,
+    moment,
+    number,
+    text,
+    unchecked,
+)
 from dispatch.models import PlanState
+from work.schemas import VisitView
 
 
 class AskPlan(Shape):
@@ -81,6 +96,138 @@ class PlanView(Shape):
     refused = listed(RefusedVisit)
     created_at = moment()
     published_at = moment(none=True)
+
+
+class CheckPlacing(Shape):
+    """A visit held over somebody's day; with no start it goes where it fits best."""
+
+    visit_id = ident(required=True)
+    technician_id = ident(required=True)
+    day = date_(required=True)
+    starts_at = moment(none=True)
+
+
+class FindingView(Shape):
+    """A broken rule or something to know, in words and in figures.
+
+    `standing` says that the rule is broken already, without this visit.
+    """
+
+    code = text()
+    visit_id = ident(none=True)
+    message = text()
+    details = anything()
+    standing = flag()
+
+
+class PlacedStop(Shape):
+    """One visit of the day as it would be; `planned_at` is when it is meant to be now."""
+
+    visit_id = ident()
+    version = number()
+    planned_at = moment(none=True)
+    arrives_at = moment()
+    starts_at = moment()
+    departs_at = moment()
+    travel_s = number()
+
+
+class PlacingView(Shape):
+    """Whether the visit fits there, and the whole day as it would be."""
+
+    visit_id = ident()
+    technician_id = ident()
+    day = date_()
+    fits = flag()
+    starts_at = moment(none=True)
+    added_cost = number(none=True)
+    added_travel_s = number(none=True)
+    violations = listed(FindingView)
+    notes = listed(FindingView)
+    stops = listed(PlacedStop)
+
+
+class CandidatesDay(Shape):
+    """For which day somebody is looked for; with none, the visit's own or today."""
+
+    day = date_()
+
+
+class CandidateView(Shape):
+    """One technician: what the visit would add to the day, or what stands against it."""
+
+    technician_id = ident()
+    name = text()
+    fits = flag()
+    added_cost = number(none=True)
+    added_travel_s = number(none=True)
+    starts_at = moment(none=True)
+    visits = number()
+    reasons = listed(FindingView)
+    notes = listed(FindingView)
+
+
+class CandidatesView(Shape):
+    """Everybody, the best first."""
+
+    visit_id = ident()
+    day = date_()
+    candidates = listed(CandidateView)
+
+
+class Move(Shape):
+    """Where a visit goes; the version is the one that whoever moves it has seen."""
+
+    visit_id = ident(required=True)
+    version = number(required=True)
+    technician_id = ident(none=True)
+    day = date_(none=True)
+    arrives_at = moment(none=True)
+    departs_at = moment(none=True)
+    travel_s = number(none=True, least=0, most=86_400)
+    position = number(none=True, least=1, most=10_000)
+
+
+class MoveVisits(Shape):
+    """Visits that move together: all of them, or none."""
+
+    moves = listed(Move, required=True, most=100)
+
+
+class MovedView(Shape):
+    """The visits as they are now."""
+
+    visits = listed(VisitView)
+
+
+class ProblemIn(Shape):
+    """A problem as VROOM has it; docs/dispatch.md names every field, and ours beyond."""
+
+    class Meta:
+        """What means nothing is noted in the answer, as VROOM lets it pass."""
+
+        unknown = ma.INCLUDE
+
+    jobs = unchecked()
+    shipments = unchecked()
+    vehicles = unchecked()
+    matrices = unchecked()
+    matrix = unchecked()
+    depots = unchecked()
+    weights = unchecked()
+    now = unchecked()
+    frozen_until = unchecked()
+    options = unchecked()
+
+
+class SolutionView(Shape):
+    """A plan as VROOM has it, with what was noted on the way."""
+
+    code = number()
+    summary = anything()
+    unassigned = anything()
+    routes = anything()
+    notes = listed(text())
 
 
 class BoardDay(Shape):

@@ -14,6 +14,17 @@ OBSTACLES = {
     ReasonCode.PART_MISSING: "{name} has not enough of {part} in the van.",
     ReasonCode.WINDOW_OUTSIDE_SHIFT: "{name} does not work in the promised window.",
     ReasonCode.NO_TIME_LEFT: "{name} would be {minutes} min too late.",
+    ReasonCode.SKILL_EXPIRED: "{name}: the skill {skill} ends before the work would.",
+    ReasonCode.NOT_AMONG: "{name} is not among those who may go.",
+    ReasonCode.TERRITORY: "{name} does not work in {territory}.",
+    ReasonCode.TOOL_MISSING: "{name} does not have the tool {tool}.",
+    ReasonCode.CAPACITY: "{name} has no room for the load.",
+    ReasonCode.MOST_VISITS: "{name} has as many visits as allowed.",
+    ReasonCode.MOST_WORK: "{name} would work longer than allowed.",
+    ReasonCode.MOST_TRAVEL: "{name} would drive longer than allowed.",
+    ReasonCode.CREW: "There are not {needs} with time at the same hour; {name} alone is not enough.",
+    ReasonCode.AFTER: "{name}: another visit has to come first, and it is left out.",
+    ReasonCode.LINKED_ELSEWHERE: "{name}: somebody else makes the visit it belongs to.",
     ReasonCode.TOO_COSTLY: "{name} could go, at a higher cost than leaving it for another day.",
 }
 
@@ -28,6 +39,21 @@ CHOICES = {
     WhyCode.WHOLE_PLAN: "Fits the whole day best.",
 }
 
+FINDINGS = {
+    "not_working": "{name} does not work on this day.",
+    "shift_over": "The shift of {name} is over.",
+    "under_way": "{visit} is under way already.",
+    "window": "{visit} would begin at {at}; the customer was promised {from} to {to}.",
+    "window_day": "{visit} is promised for a later day.",
+    "window_over": "{visit} was promised for an earlier day.",
+    "shift": "{name} would be back at {at}; the day ends at {to}, overtime included.",
+    "rule": "{visit}: a rule would be broken ({rule}).",
+    "earliest": "{name} can begin at {at} at the earliest.",
+    "pushed": "{visit} would begin {minutes} min later.",
+    "late": "{visit} would begin {minutes} min after it is due.",
+    "overtime": "{name} would work {minutes} min of overtime.",
+}
+
 
 def obstacle(code: str, details: dict[str, Any], language: str) -> str:
     """Return why one technician cannot take a visit."""
@@ -37,3 +63,8 @@ def obstacle(code: str, details: dict[str, Any], language: str) -> str:
 def choice(code: str, language: str) -> str:
     """Return what settled the choice of a technician."""
     return say(CHOICES[WhyCode(code)], language)
+
+
+def finding(code: str, details: dict[str, Any], language: str) -> str:
+    """Return what placing a visit by hand would break, or what is good to know about it."""
+    return say(FINDINGS.get(code) or OBSTACLES[ReasonCode(code)], language, details)

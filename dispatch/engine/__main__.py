@@ -11,6 +11,7 @@ import sys
 from typing import Any
 
 from dispatch.engine.codec import plan_to_json, problem_from_json, stop_from_json
+from dispatch.engine.kernel import is_warm
 from dispatch.engine.problem import ProblemError
 from dispatch.engine.solver import solve
 
@@ -41,6 +42,10 @@ def main() -> int:
 
     size = f"{len(problem.visits)} visits, {len(problem.engineers)} engineers"
     _say({"progress": 0, "message": size})
+
+    if not is_warm():
+        # Whoever waits should know why nothing happens for a minute or two.
+        _say({"progress": 0, "message": "compiling the search, once; python -m dispatch warm"})
 
     def progress(share: float) -> None:
         _say({"progress": int(share * SEARCHED_PERCENT), "message": "searching"})

@@ -1,7 +1,7 @@
 """What the planner answers: routes, what was left out and why, and the cost term by term."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 
 
@@ -17,6 +17,17 @@ class ReasonCode(StrEnum):
     WINDOW_OUTSIDE_SHIFT = "window_outside_shift"
     NO_TIME_LEFT = "no_time_left"
     TOO_COSTLY = "too_costly"
+    SKILL_EXPIRED = "skill_expired"
+    NOT_AMONG = "not_among"
+    TERRITORY = "territory"
+    TOOL_MISSING = "tool_missing"
+    CAPACITY = "capacity"
+    MOST_VISITS = "most_visits"
+    MOST_WORK = "most_work"
+    MOST_TRAVEL = "most_travel"
+    CREW = "crew"
+    AFTER = "after"
+    LINKED_ELSEWHERE = "linked_elsewhere"
 
 
 class WhyCode(StrEnum):
@@ -57,7 +68,10 @@ class Why:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """One visit on a route. Between arrival and start there may be waiting or a break."""
+    """One visit on a route. Between arrival and start there may be waiting or a break.
+
+    From start to departure it is the visit's duration and, where it is due, the setup.
+    """
 
     visit_id: str
     travel_s: int
@@ -76,8 +90,23 @@ class Rest:
 
 
 @dataclass(frozen=True, slots=True)
+class DepotCall:
+    """The stop at a depot: before the stop at `position` (their number: before the way home)."""
+
+    depot: int
+    position: int
+    travel_s: int
+    arrives_s: int
+    starts_s: int
+    departs_s: int
+
+
+@dataclass(frozen=True, slots=True)
 class Route:
-    """One engineer's day. `return_travel_s` is the last drive, home."""
+    """One engineer's day. `return_travel_s` is the last drive, home.
+
+    A visit that takes a crew stands on the route of each of them.
+    """
 
     engineer_id: str
     leaves_s: int
@@ -85,16 +114,28 @@ class Route:
     stops: tuple[Stop, ...] = ()
     rests: tuple[Rest, ...] = ()
     return_travel_s: int = 0
+    depot: DepotCall | None = None
 
     @property
     def travel_s(self) -> int:
         """Return the seconds on the road."""
-        return sum(stop.travel_s for stop in self.stops) + self.return_travel_s
+        to_depot = 0 if self.depot is None else self.depot.travel_s
+        return sum(stop.travel_s for stop in self.stops) + to_depot + self.return_travel_s
 
     @property
     def work_s(self) -> int:
         """Return the seconds of work at the visits."""
         return sum(stop.departs_s - stop.starts_s for stop in self.stops)
+
+
+@dataclass(frozen=True, slots=True)
+class Relaxation:
+    """The smallest change of the question that would make room: what, for whom, by how much."""
+
+    code: str
+    engineer_id: str | None
+    details: Mapping[str, str | int] = field(default_factory=dict)
+    added_cost: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +145,12 @@ class Unplaced:
     visit_id: str
     penalty: int
     reasons: tuple[Reason, ...]
+    relaxation: Relaxation | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What the plan costs, in seconds of driving."""
+    """What the plan costs, in seconds of driving, term by term as `Weights` names them."""
 
     travel: int = 0
     overtime: int = 0
@@ -116,21 +158,21 @@ class Cost:
     not_preferred: int = 0
     moved: int = 0
     unplaced: int = 0
+    promise: int = 0
+    same_person: int = 0
+    balance: int = 0
+    moved_time: int = 0
+    span: int = 0
+    fixed: int = 0
 
     @property
     def total(self) -> int:
         """Return the sum of the terms."""
-        driving = self.travel + self.overtime + self.late
-        return driving + self.not_preferred + self.moved + self.unplaced
+        return sum(getattr(self, one.name) for one in fields(self))
 
     def __add__(self, other: "Cost") -> "Cost":
         return Cost(
-            self.travel + other.travel,
-            self.overtime + other.overtime,
-            self.late + other.late,
-            self.not_preferred + other.not_preferred,
-            self.moved + other.moved,
-            self.unplaced + other.unplaced,
+            **{one.name: getattr(self, one.name) + getattr(other, one.name) for one in fields(self)}
         )
 
 

@@ -1,163 +1,141 @@
 """The planner's door: `solve` takes a problem and returns the best plan found."""
 
-import random
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
-from dispatch.engine import routing
-from dispatch.engine.cost import route_cost
+from dispatch.engine.arrays import Compiled, compiled
+from dispatch.engine.crews import chosen_crews
 from dispatch.engine.day import Day, days_of
-from dispatch.engine.insertion import best_insertion, part_short, parts_used, rule_against
-from dispatch.engine.plan import Cost, Plan, Route, Stop, Unplaced
+from dispatch.engine.drawing import drawn
+from dispatch.engine.explanations import explained
+from dispatch.engine.plan import Cost, Plan, Unplaced
+from dispatch.engine.pricing import priced
 from dispatch.engine.problem import Problem, StoppingRule, Visit
-from dispatch.engine.reasons import reasons_against, why_placed
-from dispatch.engine.timetable import timetable
+from dispatch.engine.team import Team
 
 # Told how far the search is, from 0 to 1.
 Progress = Callable[[float], None]
+# Told of each better plan while the search goes on: the share of the time, and its cost.
+Improved = Callable[[float, int], None]
+SECONDS_BETWEEN_REPORTS = 0.1
 
 
 def solve(
-    problem: Problem, stop: StoppingRule, *, seed: int = 0, progress: Progress | None = None
+    problem: Problem,
+    stop: StoppingRule,
+    *,
+    seed: int = 0,
+    progress: Progress | None = None,
+    improved: Improved | None = None,
+    cancelled: Callable[[], bool] | None = None,
+    explain: bool = True,
 ) -> Plan:
     """Return the best plan found; what fits nowhere is named in `plan.unplaced`, with reasons.
 
-    With `stop.iterations` the same problem and seed always give the same plan.
+    With `stop.iterations` the same problem and seed always give the same plan. `cancelled` is asked
+    often; once it says so, the best plan so far is returned.
     """
-    days = days_of(problem)
+    began = time.monotonic()
+    days = list(days_of(problem).values())
     waiting = [visit for visit in problem.visits if not visit.running]
-    candidates = _candidates(problem, days, waiting)
-    shuffled = [visit for visit in waiting if candidates[visit.id]]
-    # The search itself has no seed. The order of the visits decides between equals.
-    if seed:
-        random.Random(seed).shuffle(shuffled)  # noqa: S311
-
-    start = _known_plan(problem, days, shuffled)
-    found = routing.search(problem, days, shuffled, candidates, stop, start, progress)
-    routes = _repaired(problem, days, found)
-    _fill(problem, days, routes, waiting)
-    return _plan(problem, days, routes)
-
-
-def _candidates(
-    problem: Problem, days: Mapping[str, Day], visits: Sequence[Visit]
-) -> dict[str, list[str]]:
-    """Return who could make each visit if it were the only one of the day."""
-    return {
-        visit.id: [
-            engineer_id
-            for engineer_id, day in days.items()
-            if rule_against(day, visit) is None
-            and part_short(day, (), visit) is None
-            and timetable(problem, day, [visit]).overrun_s == 0
-        ]
-        for visit in visits
-    }
-
-
-def _known_plan(
-    problem: Problem, days: Mapping[str, Day], visits: Sequence[Visit]
-) -> dict[str, list[Visit]] | None:
-    """Return the routes people already know, as far as they still hold; None without any."""
-    if not any(visit.planned for visit in visits):
-        return None
-    routes: dict[str, list[Visit]] = {engineer_id: [] for engineer_id in days}
-    for visit in sorted(visits, key=lambda visit: visit.planned.start_s if visit.planned else 0):
-        if visit.planned is not None and visit.planned.engineer in routes:
-            routes[visit.planned.engineer].append(visit)
-    routes = _repaired(problem, days, routes)
-    _fill(problem, days, routes, visits)
-    return routes
-
-
-def _repaired(
-    problem: Problem, days: Mapping[str, Day], routes: Mapping[str, Sequence[Visit]]
-) -> dict[str, list[Visit]]:
-    """Return the routes without the visits that break a rule there."""
-    repaired: dict[str, list[Visit]] = {}
-    for engineer_id, day in days.items():
-        kept: list[Visit] = []
-        wanted = routes.get(engineer_id, ())
-        if _holds(problem, day, wanted):
-            kept = list(wanted)
-        else:
-            for visit in wanted:
-                if _holds(problem, day, [*kept, visit]):
-                    kept.append(visit)
-        repaired[engineer_id] = kept
-    return repaired
-
-
-def _holds(problem: Problem, day: Day, visits: Sequence[Visit]) -> bool:
-    if any(rule_against(day, visit) for visit in visits):
-        return False
-    used = parts_used(visits)
-    if any(day.parts.get(part, 0) < quantity for part, quantity in used.items()):
-        return False
-    return timetable(problem, day, visits).overrun_s == 0
-
-
-def _fill(
-    problem: Problem,
-    days: Mapping[str, Day],
-    routes: dict[str, list[Visit]],
-    visits: Sequence[Visit],
-) -> None:
-    """Put in what still fits and is worth it, the most expensive to leave out first."""
-    placed = {visit.id for route in routes.values() for visit in route}
-    left = [visit for visit in visits if visit.id not in placed]
-    for visit in sorted(left, key=problem.weights.penalty, reverse=True):
-        offers: list[tuple[int, str, int]] = []
-        for engineer_id, day in days.items():
-            route = routes[engineer_id]
-            if rule_against(day, visit) is None and part_short(day, route, visit) is None:
-                offer = best_insertion(problem, day, route, visit)
-                if offer.overrun_s == 0:
-                    offers.append((offer.added_cost, engineer_id, offer.position))
-        if offers:
-            cost, engineer_id, position = min(offers)
-            if cost <= problem.weights.penalty(visit):
-                routes[engineer_id].insert(position, visit)
-
-
-def _plan(problem: Problem, days: Mapping[str, Day], routes: dict[str, list[Visit]]) -> Plan:
-    placed = {visit.id for route in routes.values() for visit in route}
-    out = [visit for visit in problem.visits if not visit.running and visit.id not in placed]
-    unplaced = tuple(
-        Unplaced(
-            visit.id,
-            problem.weights.penalty(visit),
-            reasons_against(problem, days, routes, visit),
-        )
-        for visit in out
+    crews = chosen_crews(problem, days, waiting)
+    made = compiled(problem, days, waiting, crew=crews)
+    team = Team(
+        made.question, stop, seed, _reporter(progress, improved), _asked(cancelled, progress, stop)
     )
-    cost = Cost(unplaced=sum(left.penalty for left in unplaced))
-    drawn: list[Route] = []
-    for day in days.values():
-        visits = routes[day.engineer.id]
-        cost += route_cost(problem, day, visits, timetable(problem, day, visits))
-        drawn.append(_route(problem, days, routes, day))
-    return Plan(tuple(drawn), unplaced, cost)
+    team.solve(_known(made, days), began)
+    plan = _plan(problem, made, team.best or [[] for _ in days], waiting)
+    return explained(problem, plan) if explain else plan
 
 
-def _route(
-    problem: Problem, days: Mapping[str, Day], routes: dict[str, list[Visit]], day: Day
-) -> Route:
-    engineer_id = day.engineer.id
-    visits = routes[engineer_id]
-    table = timetable(problem, day, visits)
-    stops: list[Stop] = []
-    leaves = table.leaves_s
-    if day.running is not None and day.running.lock_start_s is not None:
-        leaves = began = day.running.lock_start_s
-        why = why_placed(problem, days, routes, engineer_id, day.running)
-        ends = began + day.running.duration_s
-        stops.append(Stop(day.running.id, 0, began, began, ends, why))
-    at = day.start
-    for visit, arrives, starts in zip(visits, table.arrives, table.starts, strict=True):
-        why = why_placed(problem, days, routes, engineer_id, visit)
-        travel = problem.travel_s[at][visit.place]
-        stops.append(Stop(visit.id, travel, arrives, starts, starts + visit.duration_s, why))
-        at = visit.place
-    end = day.engineer.end
-    home = problem.travel_s[at][end] if stops and end is not None else 0
-    return Route(engineer_id, leaves, table.returns_s, tuple(stops), table.rests, home)
+def _reporter(progress: Progress | None, improved: Improved | None) -> Improved | None:
+    if progress is None and improved is None:
+        return None
+
+    def report(share: float, cost: int) -> None:
+        if improved is not None:
+            improved(share, cost)
+
+    return report
+
+
+def _asked(
+    cancelled: Callable[[], bool] | None, progress: Progress | None, stop: StoppingRule
+) -> Callable[[], bool] | None:
+    """Return what the search asks between its slices; the progress is told on that occasion."""
+    if progress is None:
+        return cancelled
+    began = told = time.monotonic()
+
+    def ask() -> bool:
+        nonlocal told
+        now = time.monotonic()
+        if now - told >= SECONDS_BETWEEN_REPORTS:
+            told = now
+            progress(min((now - began) / stop.seconds, 1.0))
+        return cancelled is not None and cancelled()
+
+    return ask
+
+
+def _known(made: Compiled, days: Sequence[Day]) -> list[tuple[int, int]]:
+    """Return the visits that people know to be with an engineer, as numbers, in their order."""
+    number = {day.engineer.id: v for v, day in enumerate(days)}
+    planned = [
+        (visit.planned.start_s, k, number[visit.planned.engineer])
+        for k, visit in enumerate(made.visits)
+        if visit.planned is not None and visit.planned.engineer in number and visit.crew == 1
+    ]
+    # Nobody else's day may stand in the way of several people's.
+    return [*made.crew, *((k, v) for _, k, v in sorted(planned))]
+
+
+def _plan(
+    problem: Problem, made: Compiled, routes: Sequence[Sequence[int]], waiting: Sequence[Visit]
+) -> Plan:
+    routes = _whole_crews(made, routes)
+    plan = Plan(drawn(problem, made, routes), (), Cost())
+    for _ in made.crew:
+        # Who waits for a visit that is gone is gone as well, and with one member the whole crew.
+        kept = _whole_crews(made, _nodes(made, plan, routes))
+        if kept == routes:
+            break
+        routes = kept
+        plan = Plan(drawn(problem, made, routes), (), Cost())
+    placed = {stop.visit_id for route in plan.routes for stop in route.stops}
+    unplaced = tuple(
+        Unplaced(visit.id, problem.weights.penalty(visit), ())
+        for visit in waiting
+        if visit.id not in placed
+    )
+    plan = replace(plan, unplaced=unplaced)
+    return replace(plan, cost=priced(problem, plan))
+
+
+def _nodes(made: Compiled, plan: Plan, routes: Sequence[Sequence[int]]) -> list[list[int]]:
+    """Return what is left of the routes once they are drawn."""
+    return [
+        [
+            node
+            for node in nodes
+            if node >= len(made.visits)
+            or any(stop.visit_id == made.visits[node].id for stop in route.stops)
+        ]
+        for nodes, route in zip(routes, plan.routes, strict=True)
+    ]
+
+
+def _whole_crews(made: Compiled, routes: Sequence[Sequence[int]]) -> list[list[int]]:
+    """Return the routes without visits that only a part of their crew could make."""
+    there: dict[str, int] = {}
+    for route in routes:
+        for node in route:
+            if node < len(made.visits):
+                name = made.visits[node].id
+                there[name] = there.get(name, 0) + 1
+    torn = {visit.id for visit in made.visits if 0 < there.get(visit.id, 0) < visit.crew}
+    return [
+        [node for node in route if node >= len(made.visits) or made.visits[node].id not in torn]
+        for route in routes
+    ]

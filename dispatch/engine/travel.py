@@ -1,8 +1,9 @@
 """Driving times without a router: great circles, a detour and a speed for the hour.
 
 A road is longer than the straight line by `detour` and takes `overhead_s` for parking and finding
-the door. Roads are slower in the rush hours; a day's plan uses one matrix, whose pace is the mean
-over the working hours, because a visit's hour is not known before it is planned.
+the door; a place where that takes longer makes the way there longer than the way back. Roads are
+slower in the rush hours: a matrix holds the mean pace over the working hours, and `paces` say how
+each hour differs from it, for a plan in which the hour of a drive counts.
 """
 
 from collections.abc import Sequence
@@ -12,9 +13,10 @@ from math import isfinite
 import numpy as np
 import numpy.typing as npt
 
-from dispatch.engine.problem import LATEST_S, Place, ProblemError
+from dispatch.engine.problem import LATEST_S, USUAL_PACE, Matrix, Pace, Place, ProblemError
 
 EARTH_RADIUS_KM = 6371.0088
+NEXT_DOOR_KM = 0.01
 FREE_SPEED_KMH = 45.0
 RUSH_SPEED_KMH = 28.0
 BUSY_SPEED_KMH = 36.0
@@ -74,13 +76,34 @@ def travel_matrix(
     *,
     from_hour: int = 8,
     to_hour: int = 18,
-) -> tuple[tuple[int, ...], ...]:
-    """Return the driving seconds between every two places; none within the same place."""
+    arrival_s: Sequence[int] = (),
+) -> Matrix:
+    """Return the driving seconds between every two places; none within the same place.
+
+    `arrival_s` says for each place how much longer it takes to get from the car to the door there.
+    """
     model = model or TravelModel()
     if not places:
-        return ()
+        return np.zeros((0, 0), np.int32)
+    if arrival_s and (len(arrival_s) != len(places) or min(arrival_s) < 0):
+        raise ProblemError("Each place needs a time of arrival, and none below zero.")
     km = straight_km(places) * model.detour
-    seconds = np.ceil(km / model.speed_kmh(from_hour, to_hour) * 3600).astype(np.int64)
-    apart = km > 0.01
-    seconds = np.minimum(np.where(apart, seconds + model.overhead_s, 0), LATEST_S)
-    return tuple(tuple(row) for row in seconds.tolist())
+    seconds = np.ceil(km / model.speed_kmh(from_hour, to_hour) * 3600) + model.overhead_s
+    if arrival_s:
+        seconds += np.array(arrival_s, np.float64)[None, :]
+    apart = km > NEXT_DOOR_KM
+    return np.where(apart, np.minimum(seconds, LATEST_S), 0).astype(np.int32)
+
+
+def paces(
+    model: TravelModel | None = None, *, days: int = 1, from_hour: int = 8, to_hour: int = 18
+) -> tuple[Pace, ...]:
+    """Return how each hour of so many days differs from the mean that a matrix holds."""
+    model = model or TravelModel()
+    mean = model.speed_kmh(from_hour, to_hour)
+    found: list[Pace] = []
+    for hour in range(min(24 * days, LATEST_S // 3600)):
+        per_mille = round(mean / model.speed_by_hour_kmh[hour % 24] * USUAL_PACE)
+        if not found or found[-1].per_mille != per_mille:
+            found.append(Pace(hour * 3600, per_mille))
+    return tuple(found)

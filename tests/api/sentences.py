@@ -10,7 +10,7 @@ from marshmallow import fields, validate
 
 from api.errors import HTTP
 from core.errors import DomainError
-from dispatch.sentences import CHOICES, OBSTACLES
+from dispatch.sentences import CHOICES, FINDINGS, OBSTACLES
 
 ROOT = Path(__file__).parents[2]
 ROOMS = ("api", "sync", "analytics", "dispatch", "work", "parts", "assets", "people", "core")
@@ -108,7 +108,11 @@ def in_templates() -> set[str]:
 
 def in_tables() -> set[str]:
     """Return what stands in tables of sentences."""
-    return {message for _, message in HTTP.values()} | {*OBSTACLES.values(), *CHOICES.values()}
+    return {message for _, message in HTTP.values()} | {
+        *OBSTACLES.values(),
+        *CHOICES.values(),
+        *FINDINGS.values(),
+    }
 
 
 def of_shapes() -> set[str]:

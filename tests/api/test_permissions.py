@@ -43,6 +43,9 @@ POST   /v1/dispatch/plans                               .d..ma
 GET    /v1/dispatch/plans/<plan_id>                     .d..ma
 PUT    /v1/dispatch/plans/<plan_id>/publication         .d..ma
 DELETE /v1/dispatch/plans/<plan_id>                     .d..ma
+POST   /v1/dispatch/check                               .d..ma
+POST   /v1/dispatch/moves                               .d..ma
+POST   /v1/dispatch/solve                               .d..ma
 GET    /v1/failure-codes                                tdscma
 GET    /v1/figures                                      ....ma
 GET    /v1/files/<sha256>                               tdscma
@@ -102,6 +105,7 @@ PUT    /v1/visits/<visit_id>/acceptance                 td..ma
 PUT    /v1/visits/<visit_id>/answers                    td..ma
 PUT    /v1/visits/<visit_id>/travel                     td..ma
 PUT    /v1/visits/<visit_id>/arrival                    td..ma
+GET    /v1/visits/<visit_id>/candidates                 .d..ma
 PUT    /v1/visits/<visit_id>/claim                      t.....
 PUT    /v1/visits/<visit_id>/hold                       td..ma
 GET    /v1/visits/<visit_id>/times                      tds.ma
@@ -186,6 +190,17 @@ def body_for(method: str, rule: str, ids: dict[str, str]) -> dict[str, Any] | No
         "/v1/attention/<attention_id>/settlement": {"keep": "office"},
         "/v1/customers": {"name": str(new_id())},
         "/v1/dispatch/plans": {"day": "2126-01-01", "seconds": 1},
+        "/v1/dispatch/check": {
+            "visit_id": ids["visit_id"],
+            "technician_id": ids["technician_id"],
+            "day": "2126-01-01",
+        },
+        "/v1/dispatch/moves": {"moves": []},
+        "/v1/dispatch/solve": {
+            "vehicles": [{"id": 1, "start": [121.5, 31.2]}],
+            "jobs": [{"id": 1, "location": [121.6, 31.2]}],
+            "options": {"seconds": 0.1},
+        },
         "/v1/parts": {"sku": str(new_id()), "name": "Bolt"},
         "/v1/places": {"kind": "bin", "name": str(new_id())},
         "/v1/requests": {"asset_id": ids["asset_id"], "symptom": "noise"},

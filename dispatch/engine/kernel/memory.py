@@ -1,0 +1,48 @@
+"""One flat array for many tables, and the way into it for compiled functions and for Python."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+I64 = npt.NDArray[np.int64]
+
+
+@njit(cache=True, nogil=True)
+def row(memory, region, i):
+    """Return where row i of a table begins."""
+    return memory[region] + i * memory[region + 1]
+
+
+@njit(cache=True, nogil=True)
+def mark(memory, region, i, j):
+    """Return where row j of slice i of a table begins."""
+    return memory[region] + i * memory[region + 1] + j * memory[region + 2]
+
+
+def packed(
+    head: int, first: int, names: Sequence[str], tables: Mapping[str, I64 | tuple[int, ...]]
+) -> tuple[I64, dict[str, I64]]:
+    """Return the memory for these tables and each table as a view into it.
+
+    A table is given with its numbers, or as a shape to be filled with zeros. `head` numbers stand
+    before all tables; the way to each is written there from `first` on.
+    """
+    shapes = [one if isinstance(one, tuple) else one.shape for one in (tables[n] for n in names)]
+    sizes = [int(np.prod(shape)) for shape in shapes]
+    memory = np.zeros(head + sum(sizes), np.int64)
+    views: dict[str, I64] = {}
+    at = head
+    for number, (name, shape, size) in enumerate(zip(names, shapes, sizes, strict=True)):
+        memory[first + 3 * number] = at
+        if len(shape) > 1:
+            memory[first + 3 * number + 1] = int(np.prod(shape[1:]))
+            memory[first + 3 * number + 2] = int(np.prod(shape[2:]))
+        view = memory[at : at + size].reshape(shape)
+        table = tables[name]
+        if not isinstance(table, tuple):
+            view[...] = table
+        views[name] = view
+        at += size
+    return memory, views

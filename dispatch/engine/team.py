@@ -1,0 +1,304 @@
+"""The workers of a search: one thread a core, for the compiled search holds no lock.
+
+Each worker anneals a solution of its own. Now and then the routes that all have seen are put
+together by set partitioning, and the worst worker goes on from the best solution. Large problems are
+split instead: each worker takes a group of neighbouring routes, and the groups are drawn anew each
+round.
+"""
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from math import pi
+
+import numpy as np
+
+from dispatch.engine.arrays import Question, State, room_for, routes_of, set_routes
+from dispatch.engine.kernel import layout as at
+from dispatch.engine.kernel import search
+from dispatch.engine.partition import Column, chosen_routes, columns_of
+from dispatch.engine.problem import StoppingRule
+
+# So many visits a step takes out on average, and how long a string may be; one pair a worker.
+RUINS = ((10.0, 10.0), (14.0, 12.0))
+BLINK = 0.01
+# Temperatures, as shares of what a visit costs on the way.
+HOT, COLD = 3.0, 0.02
+# Routes of solutions so much dearer than the best, in visits, are still worth remembering.
+ROOM = 0.3
+STEPS_A_SLICE = 200
+STEPS_AN_ITERATION = 100
+# In a repeatable search the number of workers must not depend on the machine.
+REPEATABLE_WORKERS = 2
+ROUNDS = 5
+SPLIT_VISITS = 250
+SPLIT_SECONDS = 0.7
+PARTITION_SHARE = 0.06
+MOST_ROUTE_PARTITION = 900
+
+Progress = Callable[[float, int], None]
+
+
+@dataclass(slots=True)
+class Team:
+    """A search under way. `best` holds the routes by engineer, `cost` their price."""
+
+    question: Question
+    stop: StoppingRule
+    seed: int
+    progress: Progress | None = None
+    cancelled: Callable[[], bool] | None = None
+    best: list[list[int]] | None = None
+    cost: int = 1 << 62
+    steps: int = 0
+    began: float = 0.0
+
+    def solve(self, known: Sequence[tuple[int, int]] = (), began: float | None = None) -> None:
+        """Search until the stopping rule says so; `known` are visits and the engineers they are with."""
+        self.began = time.monotonic() if began is None else began
+        repeatable = self.stop.iterations is not None
+        count = REPEATABLE_WORKERS if repeatable else max(1, os.cpu_count() or 1)
+        first = room_for(self.question, self.seed)
+        self._start(first, known)
+        if first.memory[at.SEEDS] == 0 or self._share() >= 1:
+            return
+        states = [first]
+        for number in range(1, count):
+            states.append(room_for(self.question, self.seed * 101 + number))
+            self._adopt(states[-1], self.best or [])
+        hot = self._visit_price(first) * (HOT if not known else HOT / 20)
+        cold = min(hot, self._visit_price(first) * COLD)
+        split = first.memory[at.SEEDS] > SPLIT_VISITS and not self.question.memory[at.HAS_LINKS]
+        with ThreadPoolExecutor(count) as threads:
+            if split and count > 1:
+                self._split_rounds(threads, states, hot, cold)
+            else:
+                self._rounds(threads, states, hot, cold)
+
+    def _start(self, state: State, known: Sequence[tuple[int, int]]) -> None:
+        q = self.question
+        search.start(q.memory, q.drives, state.memory)
+        for visit, engineer in known:
+            search.keep(q.memory, q.drives, state.memory, engineer, visit)
+        search.fill(q.memory, q.drives, state.memory, True)
+        self._note(state)
+
+    def _adopt(self, state: State, routes: Sequence[Sequence[int]]) -> None:
+        set_routes(state, routes)
+        search.start(self.question.memory, self.question.drives, state.memory)
+
+    def _visit_price(self, state: State) -> float:
+        q, memory = self.question, state.memory
+        served = max(1, int(memory[at.SEEDS] - memory[at.ABSENT]))
+        road = int(memory[at.TOTAL]) - search.penalties(q.memory, memory)
+        return max(1.0, float(road / served))
+
+    def _note(self, state: State) -> bool:
+        """Keep a worker's best as the team's if it is better."""
+        cost = int(state.memory[at.BEST])
+        if cost >= self.cost:
+            return False
+        self.cost, self.best = cost, routes_of(state)
+        if self.progress is not None:
+            self.progress(min(1.0, self._share()), cost)
+        return True
+
+    def _share(self) -> float:
+        """Return how much of the time allowed is over."""
+        if self.cancelled is not None and self.cancelled():
+            return 1.0
+        passed = (time.monotonic() - self.began) / self.stop.seconds
+        if self.stop.iterations is None:
+            return passed
+        if passed >= 1.0:
+            return 1.0
+        return self.steps / (self.stop.iterations * STEPS_AN_ITERATION)
+
+    def _anneal(
+        self, state: State, ruin: tuple[float, float], hot: float, cold: float, until: float
+    ) -> None:
+        """Let one worker search until that share of the time is over."""
+        q, memory = self.question, state.memory
+        room = self._visit_price(state) * ROOM
+        if self.stop.iterations is not None:
+            total = self.stop.iterations * STEPS_AN_ITERATION
+            first, last = self.steps / total, until
+            slices = max(1, round((last - first) * total / STEPS_A_SLICE))
+            for number in range(slices):
+                if self._out_of_time():
+                    return
+                share = first + (last - first) * number / slices
+                heat = float(hot * (cold / hot) ** share)
+                search.run(
+                    q.memory, q.drives, memory, STEPS_A_SLICE, heat, heat, *ruin, BLINK, room
+                )
+            return
+        while (share := self._share()) < until:
+            heat = float(hot * (cold / hot) ** share)
+            search.run(q.memory, q.drives, memory, STEPS_A_SLICE, heat, heat, *ruin, BLINK, room)
+            if self.progress is not None and state.memory[at.BEST] < self.cost:
+                self._note(state)
+
+    def _out_of_time(self) -> bool:
+        if self.cancelled is not None and self.cancelled():
+            return True
+        return time.monotonic() - self.began >= self.stop.seconds
+
+    def _rounds(
+        self, threads: ThreadPoolExecutor, states: list[State], hot: float, cold: float
+    ) -> None:
+        columns: dict[tuple[int, ...], Column] = {}
+        for number in range(1, ROUNDS + 1):
+            # The last share belongs to the last partitioning.
+            until = number / ROUNDS * (1 - PARTITION_SHARE)
+            if self.stop.iterations is not None:
+                until = number / ROUNDS
+            jobs = [
+                threads.submit(self._anneal, state, RUINS[k % len(RUINS)], hot, cold, until)
+                for k, state in enumerate(states)
+            ]
+            for job in jobs:
+                job.result()
+            if self.stop.iterations is not None:
+                self.steps = round(until * self.stop.iterations * STEPS_AN_ITERATION)
+            for state in states:
+                self._note(state)
+            for column in columns_of(self.question, states):
+                columns[(column.kind, *column.stops)] = column
+            if number >= ROUNDS - 2:
+                self._partition(states[0], list(columns.values()))
+            worst = max(states, key=lambda state: int(state.memory[at.BEST]))
+            if int(worst.memory[at.BEST]) > self.cost and self.best is not None:
+                self._adopt(worst, self.best)
+            if self._out_of_time():
+                break
+        for state in states:
+            self._note(state)
+
+    def _partition(self, state: State, columns: Sequence[Column]) -> None:
+        q = self.question
+        if q.memory[at.HAS_LINKS] or self.best is None or len(columns) < 2:
+            return
+        left = self.stop.seconds - (time.monotonic() - self.began)
+        repeatable = self.stop.iterations is not None
+        seconds = min(left * 0.9, max(0.05, self.stop.seconds * PARTITION_SHARE))
+        if not repeatable and seconds < 0.03:
+            return
+        self._adopt(state, self.best)
+        incumbent = [
+            Column(int(q.engineers[v, at.KIND]), v, tuple(route), int(state.cost[v]))
+            for v, route in enumerate(self.best)
+            if route
+        ]
+        found = chosen_routes(
+            q, sorted(columns, key=lambda c: -c.cost / len(c.stops)), incumbent,
+            seconds=0.5 if repeatable else seconds, workers=len(RUINS), repeatable=repeatable,
+            seed=self.seed,
+        )  # fmt: skip
+        if found is None:
+            return
+        routes = [list(found.get(v, ())) for v in range(len(self.best))]
+        self._adopt(state, routes)
+        if not self._note(state):
+            self._adopt(state, self.best)
+
+    def _split_rounds(
+        self, threads: ThreadPoolExecutor, states: list[State], hot: float, cold: float
+    ) -> None:
+        """Let the workers take neighbouring routes each, and draw the borders anew every round."""
+        rng = np.random.default_rng(self.seed)
+        current = self.best or []
+        repeatable = self.stop.iterations is not None
+        rounds = max(4, round(self.stop.seconds / SPLIT_SECONDS)) if not repeatable else 12
+        for number in range(1, rounds + 1):
+            groups = self._groups(current, len(states), rng.random())
+            until = number / rounds
+            jobs = []
+            for k, state in enumerate(states):
+                self._adopt(state, current)
+                self._confine(state, groups == k, k, len(states))
+                jobs.append(
+                    threads.submit(self._anneal, state, RUINS[k % len(RUINS)], hot, cold, until)
+                )
+            for job in jobs:
+                job.result()
+            if repeatable:
+                self.steps = round(until * self.stop.iterations * STEPS_AN_ITERATION)  # type: ignore[operator]
+            last = number == rounds or self._out_of_time()
+            current = self._merged(states, groups, best=last)
+            self._free(states[0])
+            self._adopt(states[0], current)
+            self._note(states[0])
+            if last:
+                break
+        for state in states:
+            state.pool_cost[:] = -1
+
+    def _groups(self, routes: Sequence[Sequence[int]], count: int, turn: float) -> np.ndarray:
+        """Return which worker takes which route: sectors of equal work around the middle."""
+        middle = self._spots()
+        angle = np.zeros(len(routes))
+        weight = np.zeros(len(routes))
+        spots = middle[np.array([u for r in routes for u in r] or [0], np.int64)]
+        centre = spots.mean(axis=0)
+        homes = middle[self.question.engineers[:, at.START]]
+        for v, route in enumerate(routes):
+            spot = middle[route].mean(axis=0) if route else homes[v]
+            angle[v] = (np.arctan2(*(spot - centre)) / (2 * pi) + turn) % 1.0
+            weight[v] = len(route)
+        order = np.argsort(angle, kind="stable")
+        passed = np.cumsum(weight[order]) / max(1.0, weight.sum())
+        groups = np.zeros(len(routes), np.int64)
+        groups[order] = np.minimum((passed * count - 1e-9).astype(np.int64), count - 1)
+        empty = [v for v, route in enumerate(routes) if not route]
+        for k, v in enumerate(empty):
+            groups[v] = k % count
+        return groups
+
+    def _spots(self) -> np.ndarray:
+        """Return a point in the plane for each node, from the drives alone (two landmarks)."""
+        drives = self.question.drives[0].astype(np.float64)
+        size = len(drives) - 1
+        inner = np.minimum(drives[:size, :size], drives[:size, :size].T)
+        far = int(inner[0].argmax())
+        other = int(inner[far].argmax())
+        third = int(np.minimum(inner[far], inner[other]).argmax())
+        return np.stack([inner[far] - inner[other], inner[third]], axis=1)
+
+    def _confine(self, state: State, mine: np.ndarray, k: int, count: int) -> None:
+        state.open_routes[:] = mine
+        visits = [u for v in np.flatnonzero(mine) for u in state.route[v, : state.length[v]]]
+        absent = state.absent[: int(state.memory[at.ABSENT])].copy()
+        own = absent[k::count]
+        seeds = [u for u in visits if u < self.question.memory[at.VISIT_COUNT]]
+        seeds += own.tolist()
+        state.memory[at.SEEDS] = max(1, len(seeds))
+        state.seeds[: len(seeds)] = seeds
+        state.absent[: len(own)] = own
+        gone = sum(int(self.question.visits[u, at.PENALTY]) for u in absent if u not in set(own))
+        state.memory[at.ABSENT] = len(own)
+        state.memory[at.TOTAL] -= gone
+        state.memory[at.BEST] -= gone
+
+    def _free(self, state: State) -> None:
+        state.open_routes[:] = 1
+        n = int(self.question.memory[at.VISIT_COUNT])
+        everyone = np.flatnonzero(self.question.allowed[:, :n].any(axis=0))
+        state.memory[at.SEEDS] = len(everyone)
+        state.seeds[: len(everyone)] = everyone
+
+    def _merged(
+        self, states: Sequence[State], groups: np.ndarray, *, best: bool
+    ) -> list[list[int]]:
+        merged: list[list[int]] = []
+        for v, k in enumerate(groups):
+            state = states[k]
+            table, length = state.route, state.length
+            if best:
+                table, length = state.best_route, state.best_length
+            merged.append(table[v, : length[v]].tolist())
+        for state in states:
+            self._free(state)
+        return merged

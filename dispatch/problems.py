@@ -1,0 +1,46 @@
+"""Problems that somebody sends, planned at once: nothing of them is kept."""
+
+from typing import Any
+
+import orjson
+
+from core.actor import Actor
+from core.errors import Invalid
+from core.jobs import in_child
+from people.permissions import require
+
+# Starting the planner, reading, explaining, and trying again where a first plan was not allowed.
+GRACE_S = 30
+MOST_SECONDS = 30
+
+
+def solve_problem(actor: Actor, problem: dict[str, Any]) -> dict[str, Any]:
+    """Return the answer to a problem in VROOM's JSON, worked out in a process of its own.
+
+    Raises Invalid with the code and the place of what cannot be read; RuntimeError when the planner
+    fails.
+    """
+    require(actor, "plan.change")
+    said: list[dict[str, Any]] = []
+    options = problem.get("options")
+    if actor.language and isinstance(options or {}, dict):
+        problem = problem | {"options": {"language": actor.language} | (options or {})}
+    try:
+        in_child(
+            "dispatch.solving",
+            orjson.dumps(problem),
+            timeout=2 * MOST_SECONDS + GRACE_S,
+            on_line=lambda line: said.append(orjson.loads(line)),
+        )
+    except RuntimeError:
+        if not said:
+            raise
+    answer = said[-1]
+    if answer["code"] != 0:
+        raise Invalid(
+            "The problem cannot be planned: {reason}",
+            code=answer["name"],
+            reason=answer["error"],
+            place=answer["place"],
+        )
+    return answer
