@@ -216,8 +216,13 @@ def move_visits(unit: Unit, *, moves: list[dict[str, Any]]) -> list[Visit]:
             )
         names = ("technician_id", "day", "arrives_at")
         changes = {
-            name: move[name] for name in names if name in move and move[name] != getattr(visit, name)
+            name: move[name]
+            for name in names
+            if name in move and move[name] != getattr(visit, name)
         }
+        if "technician_id" in changes:
+            # With somebody else the hour is settled anew, be it the same.
+            changes["arrives_at"] = move.get("arrives_at")
         edit_visit(unit, visit.id, **changes)
         # The order of the day was the plan's; from here on the times tell it.
         visit.departs_at, visit.travel_s = move.get("departs_at"), move.get("travel_s")

@@ -139,7 +139,9 @@ class Day:
         broken: list[Finding] = []
         for one in self._found(route):
             for finding in _findings(self.problem, route, order, one):
-                standing = (one.rule, one.visit_id) in self._standing and not self._worse(route, one)
+                standing = (one.rule, one.visit_id) in self._standing and not self._worse(
+                    route, one
+                )
                 known = replace(finding, standing=standing)
                 if known not in broken:
                     broken.append(known)

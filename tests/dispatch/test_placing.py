@@ -1,5 +1,6 @@
 """A visit held over somebody's day: what would break, in words; who could take it; and moving it."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -171,3 +172,38 @@ def test_visits_move_together_or_not_at_all(make: Maker) -> None:
     moves[1]["version"] = seen[1]
     perform(make.system, lambda unit: move_visits(unit, moves=moves))
     assert [row(make, each).arrives_at for each in (one, other)] == [at(10), at(14)]
+
+
+def test_at_the_same_hour_a_visit_goes_to_a_colleague(make: Maker) -> None:
+    ann, ben = make.technician("Ann"), make.technician("Ben")
+    pump = standing(make, ann, 9, "Pump")
+    with reading(make.system) as unit:
+        seen = unit.must(Visit, pump.id, "gone").version
+    move = {"visit_id": pump.id, "version": seen, "technician_id": ben.id, "day": a_day()}
+    move |= {"arrives_at": at(9), "departs_at": at(10)}
+    perform(make.system, lambda unit: move_visits(unit, moves=[move]))
+    moved = row(make, pump)
+    assert (moved.technician_id, moved.arrives_at, moved.departs_at) == (ben.id, at(9), at(10))
+
+
+def test_what_ran_over_already_must_not_run_over_by_more(make: Maker) -> None:
+    ann = make.technician("Ann")
+    standing(make, ann, 18, "Pump")
+    loose = make.visit(order=make.order(title="Hose"), duration_min=60)
+    early, late = check(make, loose, ann, at(10)), check(make, loose, ann, at(18, 30))
+    assert [one["standing"] for one in early["violations"]] == [True]
+    assert (early["fits"], late["fits"]) == (True, False)
+
+
+def test_a_chinese_dispatcher_reads_it_in_chinese(make: Maker) -> None:
+    ann = make.technician("Ann", skills=[])
+    order = make.order(title="Hose", skills=[{"code": "crane", "level": 1}])
+    visit = make.visit(order=order, window_from=at(9), window_to=at(11))
+    with reading(replace(make.system, language="zh-CN")) as unit:
+        said = check_placing(
+            unit, visit_id=visit.id, technician_id=ann.id, day=a_day(), starts_at=at(13)
+        )
+    assert set(messages(said["violations"])) == {
+        "Ann 不具备技能 crane。",
+        "“Hose”将于 13:00 开始；与客户约定的时间为 09:00 至 11:00。",
+    }

@@ -85,6 +85,49 @@ export interface Plan {
   refused?: { visit_id: string; code: string; message: string }[]
 }
 
+/** A broken rule or something to know; one that stands was broken before. */
+export interface Finding {
+  code: string
+  message: string
+  visit_id: string | null
+  standing?: boolean
+}
+
+/** An engineer's day with a visit in it, as it would be. */
+export interface Placing {
+  visit_id: string
+  technician_id: string
+  day: string
+  fits: boolean
+  starts_at: string | null
+  added_travel_s: number | null
+  violations: Finding[]
+  notes: Finding[]
+  stops: { visit_id: string; version: number; starts_at: string; departs_at: string; travel_s: number }[]
+}
+
+/** Where a visit goes, and the version that was seen of it. */
+export interface VisitMove {
+  visit_id: string
+  version: number
+  technician_id: string | null
+  day: string | null
+  arrives_at: string | null
+  departs_at: string | null
+  travel_s: number | null
+  position: number | null
+}
+
+/** Somebody who could take a visit, or why not. */
+export interface Candidate {
+  technician_id: string
+  name: string
+  fits: boolean
+  added_travel_s: number | null
+  starts_at: string | null
+  reasons: Finding[]
+}
+
 export type DeviceState = 'active' | 'suspended' | 'revoked'
 
 export interface Device {
@@ -271,6 +314,11 @@ export const api = {
     }),
 
   board: (day: string, signal?: AbortSignal) => get<Board>('/v1/dispatch/board', { day }, signal),
+  check: (placing: { visit_id: string; technician_id: string; day: string; starts_at: string | null }) =>
+    post<Placing>('/v1/dispatch/check', placing),
+  moveVisits: (moves: VisitMove[]) => post<{ visits: Visit[] }>('/v1/dispatch/moves', { moves }),
+  candidates: (visitId: string, day: string, signal?: AbortSignal) =>
+    get<{ candidates: Candidate[] }>(`/v1/visits/${visitId}/candidates`, { day }, signal),
   startPlan: (day: string) => post<Plan>('/v1/dispatch/plans', { day }),
   plan: (id: string) => get<Plan>(`/v1/dispatch/plans/${id}`),
   publishPlan: (id: string) => put<Plan>(`/v1/dispatch/plans/${id}/publication`),
