@@ -35,7 +35,7 @@ help: ## List the targets
 
 # Links and QR codes must lead to the port that is served.
 run: export FIELDWRIGHT_PUBLIC_URL ?= http://127.0.0.1:$(PORT)
-run: $(VENV)/.run-ready web $(FONTS) ## Serve Fieldwright on http://127.0.0.1:8000 (PORT=... for another)
+run: $(VENV)/.run-ready $(VENV)/.planner-ready web $(FONTS) ## Serve Fieldwright on http://127.0.0.1:8000 (PORT=... for another)
 	@echo "==> Bringing the database up to date"
 	@$(FLASK) db upgrade
 	@echo "==> Loading the demo company if the database is empty (some ten seconds, once)"
@@ -43,14 +43,14 @@ run: $(VENV)/.run-ready web $(FONTS) ## Serve Fieldwright on http://127.0.0.1:80
 	@echo "==> Serving on http://127.0.0.1:$(PORT) (Ctrl-C stops)"
 	@exec $(BIN)/gunicorn --bind 127.0.0.1:$(PORT) wsgi:app
 
-worker: $(VENV)/.run-ready $(FONTS) ## Work the queues (needs FIELDWRIGHT_REDIS_URL)
+worker: $(VENV)/.run-ready $(VENV)/.planner-ready $(FONTS) ## Work the queues (needs FIELDWRIGHT_REDIS_URL)
 	@exec $(BIN)/python worker.py
 
 seed: $(VENV)/.run-ready ## Fill in a believable company
 	@$(FLASK) db upgrade
 	@$(FLASK) seed
 
-test: $(VENV)/.test-ready web $(FONTS) ## Run every test
+test: $(VENV)/.test-ready $(VENV)/.planner-ready web $(FONTS) ## Run every test
 	@echo "==> Testing the web apps"
 	@cd web && $(WITH_NODE) npm test --silent
 	@echo "==> Testing the rooms and the doors"
@@ -121,6 +121,12 @@ $(VENV)/.run-ready: requirements/run.txt requirements/demo.txt | $(BIN)/uv
 	@$(call hashed,requirements/run.txt)
 	@# Only the data files of this package are read, so what it would pull in stays out.
 	@$(call hashed,requirements/demo.txt --no-deps)
+	@touch $@
+
+# A plan that is asked for meanwhile waits for it.
+$(VENV)/.planner-ready: $(wildcard dispatch/engine/kernel/*.py) $(VENV)/.run-ready
+	@echo "==> Compiling the planner in the background (a minute or two, once)"
+	@nice $(BIN)/python -m dispatch warm </dev/null >/dev/null 2>&1 &
 	@touch $@
 
 $(VENV)/.test-ready: requirements/dev.txt requirements/services.txt $(VENV)/.run-ready

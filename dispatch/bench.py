@@ -15,9 +15,7 @@ from dispatch.engine.team import Team
 from dispatch.engine.warm import warm
 
 BAD_INPUT = 2
-HEAD = (
-    f"{'instance':<22}{'cost':>14}{'vehicles':>10}{'unserved':>10}{'gap %':>9}{'seconds':>9}  valid"
-)
+HEAD = f"{'instance':<22}{'cost':>14}{'vehicles':>10}{'unserved':>10}{'gap %':>9}{'seconds':>9}{'steps/s':>9}  valid"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +91,7 @@ def solved(instance: Instance, stop: StoppingRule, seed: int) -> Row:
         verdict.unserved,
         gap,
         seconds,
-        team.steps,
+        team.made,
         not verdict.broken,
         verdict.broken[:5],
     )
@@ -118,5 +116,5 @@ def _line(row: Row) -> str:
     valid = "yes" if row.valid else "NO: " + "; ".join(row.broken)
     return (
         f"{row.instance:<22}{row.cost:>14.4f}{row.vehicles:>10}{row.unserved:>10}{gap:>9}"
-        f"{row.seconds:>9.1f}  {valid}"
+        f"{row.seconds:>9.1f}{row.steps / max(row.seconds, 1e-9):>9.0f}  {valid}"
     )

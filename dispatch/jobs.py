@@ -17,8 +17,11 @@ from dispatch.events import PlanAsked
 from dispatch.models import DayPlan, PlanState
 from dispatch.travel.drives import with_roads
 
-# Starting the planner, loading the solver and explaining the plan, beside the search itself.
+# Loading the solver and explaining the plan, beside the search itself.
 GRACE_S = 60
+# On a new machine the search is compiled first; others who compile may have to be waited for.
+PREPARING_S = 900
+PREPARING = "The planner is being prepared on this machine, once. This takes a minute or two."
 # How finely progress is told; each step is a small transaction.
 STEP = 10
 
@@ -45,7 +48,7 @@ def find_plan(actor: Actor, plan_id: str) -> None:
     problem = with_roads(problem, from_environment().router)
     question = {"problem": problem, "stop": {"seconds": float(seconds)}, "seed": seed}
     answer: dict[str, Any] = {}
-    begun = time.monotonic()
+    begun: float | None = None
     told = 0
 
     def tell(progress: int) -> None:
@@ -55,20 +58,31 @@ def find_plan(actor: Actor, plan_id: str) -> None:
             _tell(actor, wanted, progress)
 
     def read(line: bytes) -> None:
+        nonlocal begun
         said = orjson.loads(line)
         answer.update({key: said[key] for key in ("plan", "error") if key in said})
+        if said.get("state") == "preparing":
+            _tell(actor, wanted, 0, PREPARING)
+        if said.get("state") == "searching" and begun is None:
+            begun = time.monotonic()
+            _tell(actor, wanted, 0)
         tell(said.get("progress", 0))
 
     def tick() -> None:
         _check_wanted(actor, wanted)
+        if begun is None:
+            return
+        passed = time.monotonic() - begun
+        if passed > seconds + GRACE_S:
+            raise RuntimeError("The planner did not end in time.")
         # The solver may be silent for the whole search; the time allowed tells how far it is.
-        tell(min(95, int((time.monotonic() - begun) / seconds * 95)))
+        tell(min(95, int(passed / seconds * 95)))
 
     try:
         in_child(
             "dispatch.engine",
             orjson.dumps(question),
-            timeout=seconds + GRACE_S,
+            timeout=PREPARING_S + seconds + GRACE_S,
             on_line=read,
             on_tick=tick,
         )
@@ -104,9 +118,9 @@ def _check_wanted(actor: Actor, plan_id: UUID) -> None:
             raise _CalledOffError
 
 
-def _tell(actor: Actor, plan_id: UUID, progress: int) -> None:
+def _tell(actor: Actor, plan_id: UUID, progress: int, message: str = "") -> None:
     with unit_of_work(actor, action="plan.progress") as unit:
         plan = unit.take(DayPlan, plan_id)
         if plan is None or plan.state is PlanState.CANCELLED:
             raise _CalledOffError
-        plan.progress = min(progress, 99)
+        plan.progress, plan.message = min(progress, 99), message

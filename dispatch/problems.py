@@ -11,6 +11,8 @@ from people.permissions import require
 
 # Starting the planner, reading, explaining, and trying again where a first plan was not allowed.
 GRACE_S = 30
+# On a new machine the search is compiled first.
+PREPARING_S = 300
 MOST_SECONDS = 30
 
 
@@ -29,7 +31,7 @@ def solve_problem(actor: Actor, problem: dict[str, Any]) -> dict[str, Any]:
         in_child(
             "dispatch.solving",
             orjson.dumps(problem),
-            timeout=2 * MOST_SECONDS + GRACE_S,
+            timeout=PREPARING_S + 2 * MOST_SECONDS + GRACE_S,
             on_line=lambda line: said.append(orjson.loads(line)),
         )
     except RuntimeError:

@@ -20,11 +20,12 @@ from dispatch.engine.explanations import explained
 from dispatch.engine.plan import Plan, Unplaced
 from dispatch.engine.pricing import priced
 from dispatch.engine.problem import Engineer, Place, Problem, Visit
-from dispatch.engine.solver import solve
+from dispatch.engine.solver import explaining_s, solve
 from dispatch.engine.validator import violations
 from dispatch.engine.vroom import BadInput, Question, answered, asked
 from dispatch.engine.vroom.answer import Say, distance_of
 from dispatch.engine.vroom.question import Table
+from dispatch.engine.warm import prepare
 from dispatch.sentences import obstacle
 from dispatch.travel.drives import drives_between, service_of
 
@@ -38,6 +39,7 @@ def answer(body: Any, **options: Any) -> dict[str, Any]:
 
     Raises BadInput.
     """
+    prepare(_say_preparing)
     began = time.monotonic()
     question = asked(_with(body, options), router_drives)
     loaded = time.monotonic()
@@ -65,7 +67,7 @@ def solved(question: Question) -> Plan:
         problem = replace(problem, visits=kept)
         stop = replace(stop, seconds=max(0.1, stop.seconds / 2))
         plan = solve(problem, stop, seed=question.seed, explain=False)
-    return _whole(question.problem, plan)
+    return _whole(question, plan)
 
 
 def router_drives(places: Sequence[Place], profile: str) -> Table:
@@ -115,6 +117,11 @@ def _read(path: str) -> Any:
 
 def _no_number(name: str) -> float:
     raise BadInput("not_a_number", f"{name} is not a number.")
+
+
+def _say_preparing() -> None:
+    sys.stderr.write("Preparing the search, once; python -m dispatch warm does it ahead.\n")
+    sys.stderr.flush()
 
 
 def _say_out(body: Mapping[str, Any]) -> int:
@@ -176,11 +183,12 @@ def _surely(question: Question, problem: Problem, engineer: Engineer, far: int) 
     return int(far * slowest * 1000 / engineer.speed_per_mille)
 
 
-def _whole(asked_for: Problem, plan: Plan) -> Plan:
+def _whole(question: Question, plan: Plan) -> Plan:
     """Return the plan as an answer to the whole question, judged and explained.
 
     Raises RuntimeError for a plan that breaks a rule: it is a fault of ours, and not to be driven.
     """
+    asked_for = question.problem
     placed = {stop.visit_id for route in plan.routes for stop in route.stops}
     left = tuple(
         Unplaced(visit.id, asked_for.weights.penalty(visit), ())
@@ -188,7 +196,8 @@ def _whole(asked_for: Problem, plan: Plan) -> Plan:
         if visit.id not in placed
     )
     plan = replace(plan, unplaced=left)
-    plan = explained(asked_for, replace(plan, cost=priced(asked_for, plan)))
+    plan = replace(plan, cost=priced(asked_for, plan))
+    plan = explained(asked_for, plan, seconds=explaining_s(question.stop))
     if broken := violations(asked_for, plan):
         raise RuntimeError(f"The plan breaks {len(broken)} rules, the first: {broken[0]}")
     return plan

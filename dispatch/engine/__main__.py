@@ -1,7 +1,8 @@
 """The planner as a process of its own: `python -m dispatch.engine < problem.json`.
 
 Reads `{"problem": ..., "stop": {"seconds": 3, "iterations": null}, "seed": 0}` and writes JSON
-lines: `{"progress": 0..100, "message": ...}` on the way, then `{"plan": ...}`; or, for a question
+lines: `{"progress": 0..100, "message": ...}` on the way, with `"state"` "preparing" where the search is
+compiled first and "searching" when its time begins, then `{"plan": ...}`; or, for a question
 that cannot be asked, `{"error": {"code": ..., "message": ...}}` and exit code 2. It holds nothing
 that must be saved: kill it at any time.
 """
@@ -11,9 +12,9 @@ import sys
 from typing import Any
 
 from dispatch.engine.codec import plan_to_json, problem_from_json, stop_from_json
-from dispatch.engine.kernel import is_warm
 from dispatch.engine.problem import ProblemError
 from dispatch.engine.solver import solve
+from dispatch.engine.warm import prepare
 
 BAD_QUESTION = 2
 # The last percent belongs to the explanations, which follow the search.
@@ -43,9 +44,9 @@ def main() -> int:
     size = f"{len(problem.visits)} visits, {len(problem.engineers)} engineers"
     _say({"progress": 0, "message": size})
 
-    if not is_warm():
-        # Whoever waits should know why nothing happens for a minute or two.
-        _say({"progress": 0, "message": "compiling the search, once; python -m dispatch warm"})
+    # Whoever waits should know why nothing happens for a minute or two.
+    prepare(lambda: _say({"state": "preparing", "message": "preparing the search, once"}))
+    _say({"state": "searching", "progress": 0, "message": "searching"})
 
     def progress(share: float) -> None:
         _say({"progress": int(share * SEARCHED_PERCENT), "message": "searching"})

@@ -1,7 +1,8 @@
 """A problem made ready for the compiled search, and room for a worker's solution."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -44,6 +45,17 @@ class Question(Tables):
     def __init__(self, memory: I64, views: Mapping[str, I64], drives: I32) -> None:
         super().__init__(memory, views)
         self.drives = drives
+
+    @cached_property
+    def turned(self) -> I32:
+        """The drives the other way round: a row holds the ways to a node, not from it."""
+        turned = np.ascontiguousarray(self.drives.transpose(0, 2, 1))
+        return self.drives if np.array_equal(turned, self.drives) else turned
+
+    @property
+    def is_plain(self) -> bool:
+        """Return whether only windows, drives and amounts count."""
+        return not self.memory[at.IS_RICH] and not self.memory[at.SAME_PERSON]
 
 
 class State(Tables):
@@ -119,6 +131,7 @@ class _Builder:
             tool: 1 << number
             for number, tool in enumerate(sorted({t for v in self.visits for t in v.tools})[:62])
         }
+        self.running = {visit.id: visit for visit in problem.visits if visit.running}
         self.number: dict[str, int] = {}
         for k, visit in enumerate(self.visits):
             self.number.setdefault(visit.id, k)
@@ -183,9 +196,12 @@ class _Builder:
                 row[at.GROUP] = groups.setdefault(visit.same_person, len(groups))
             row[at.TOOLS] = sum(self.tools.get(tool, 0) for tool in visit.tools)
             row[at.SPLIT_KEY] = sum(visit.parts.values()) + sum(visit.amount)
+        leads = self._leads()
         for k in range(self.first_copy, self.count):
             # A member of a crew is held where the crew was chosen.
             table[k, at.PINNED] = 1
+            if not leads[k - self.first_copy]:
+                table[k, at.TOOLS] = 0
         for row, depot in zip(table[self.count :], self.problem.depots, strict=False):
             row[at.WORK], row[at.PLACE] = depot.duration_s * scale, depot.place
             known = sum(self.tools.values())
@@ -200,7 +216,8 @@ class _Builder:
         rows: list[tuple[int, int]] = []
         for k in range(self.first_terminal):
             visits[k, at.FIRST_WINDOW] = len(rows)
-            rows += self._windows_of(k)
+            ahead = self._ahead(k, self.visits[k]) if k < self.count else []
+            rows += ahead or self._windows_of(k)
             visits[k, at.LAST_WINDOW] = len(rows)
             mine = rows[visits[k, at.FIRST_WINDOW] :]
             visits[k, at.OPENS], visits[k, at.CLOSES] = mine[0][0], mine[-1][1]
@@ -272,6 +289,8 @@ class _Builder:
     def _resources(self) -> list[tuple[str, str | int]]:
         parts = {part for visit in self.visits for part in visit.parts}
         sizes = [len(visit.amount) for visit in self.visits if visit.amount]
+        # What is under way may fill a vehicle by itself.
+        sizes += [len(day.load) for day in self.days if any(day.load)]
         loads = range(max(sizes, default=0))
         rows: list[tuple[str, str | int]] = [("part", part) for part in sorted(parts)]
         return rows + [("load", dimension) for dimension in loads]
@@ -337,10 +356,15 @@ class _Builder:
         allowed = np.zeros((m, max(1, self.count)), np.int64)
         extra = np.zeros((m, max(1, self.count)), np.int64)
         number = {day.engineer.id: v for v, day in enumerate(self.days)}
-        any_ends = any(day.engineer.skills_until for day in self.days)
-        ends = np.full((m, max(1, self.count)), FOREVER, np.int64) if any_ends else np.zeros((0, 0))
+        ending = [
+            (v, day.engineer.skills_until)
+            for v, day in enumerate(self.days)
+            if day.engineer.skills_until
+        ]
+        ends = np.full((m, max(1, self.count)), FOREVER, np.int64) if ending else np.zeros((0, 0))
         weights = self.weights
         capable: dict[Any, npt.NDArray[np.bool_]] = {}
+        leads = self._leads()
         for k, visit in enumerate(self.visits):
             kind = (frozenset(visit.skills.items()), visit.territory, visit.tools)
             if kind not in capable:
@@ -350,29 +374,54 @@ class _Builder:
                 if name in number:
                     row[number[name]] = False
             if visit.only is not None:
-                row &= np.array([day.engineer.id in visit.only for day in self.days])
+                row &= self._among(number, visit.only)
             if k >= self.first_copy:
                 row[:] = False
-                row[self.crew[k - self.first_copy].engineer] = True
+                who = self.crew[k - self.first_copy].engineer
+                row[who] = not leads[k - self.first_copy] or capable[kind][who]
             else:
                 locked, _ = self.problem.locks_of(visit)
                 if locked is not None:
-                    mine = np.array([day.engineer.id == locked for day in self.days], np.bool_)
-                    row &= mine
+                    row &= self._among(number, [locked])
+            row &= self._can_follow(k, visit)
             allowed[:, k] = row
             if visit.preferred:
-                strange = [day.engineer.id not in visit.preferred for day in self.days]
-                extra[:, k] += np.where(strange, weights.not_preferred * self.scale, 0)
+                strange = ~self._among(number, visit.preferred)
+                extra[:, k] += strange * (weights.not_preferred * self.scale)
             if visit.planned is not None and visit.crew == 1:
-                moved = [day.engineer.id != visit.planned.engineer for day in self.days]
-                extra[:, k] += np.where(moved, weights.moved * self.scale, 0)
-            if any_ends:
-                for v, day in enumerate(self.days):
-                    until = day.engineer.skills_until
-                    last = min((until[s] for s in visit.skills if s in until), default=None)
-                    if last is not None:
-                        ends[v, k] = last * self.scale
+                moved = ~self._among(number, [visit.planned.engineer])
+                extra[:, k] += moved * (weights.moved * self.scale)
+            for v, until in ending if visit.skills else ():
+                last = min((until[s] for s in visit.skills if s in until), default=None)
+                if last is not None:
+                    ends[v, k] = last * self.scale
         return allowed, extra, ends.astype(np.int64)
+
+    def _among(self, number: Mapping[str, int], names: Iterable[str]) -> npt.NDArray[np.bool_]:
+        """Return for each engineer whether the names have theirs."""
+        there = np.zeros(len(self.days), np.bool_)
+        there[[number[name] for name in names if name in number]] = True
+        return there
+
+    def _can_follow(self, k: int, visit: Visit) -> npt.NDArray[np.bool_]:
+        """Return who may make a visit, for what it is linked to: work under way, or a missing crew."""
+        may = np.full(len(self.days), bool(self._ahead(k, visit)))
+        for other in linked_to(visit):
+            if other in self.number:
+                continue
+            run = self.running.get(other)
+            if run is None:
+                may[:] = False
+            elif other == visit.with_engineer_of:
+                may &= np.array([day.running is run for day in self.days], np.bool_)
+        return may
+
+    def _ahead(self, k: int, visit: Visit) -> list[tuple[int, int]]:
+        """Return the windows that are left once the work under way is done that it waits for."""
+        runs = [self.running[other] for other in visit.after if other in self.running]
+        least = max(((r.lock_start_s or 0) + r.duration_s + visit.gap_s for r in runs), default=0)
+        least *= self.scale
+        return [(max(a, least), b) for a, b in self._windows_of(k) if b >= least]
 
     def _capable(self, engineer: Engineer, visit: Visit) -> bool:
         if any(engineer.skills.get(skill, -1) < level for skill, level in visit.skills.items()):

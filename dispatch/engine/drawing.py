@@ -10,7 +10,7 @@ from dispatch.engine.day import Day
 from dispatch.engine.kernel import layout as at
 from dispatch.engine.kernel import search
 from dispatch.engine.plan import DepotCall, Rest, Route, Stop
-from dispatch.engine.problem import Break, Problem, Visit
+from dispatch.engine.problem import Break, Problem
 
 
 @dataclass(slots=True)
@@ -185,9 +185,3 @@ def _starts(made: Compiled, state: State, node: int, ready: int) -> int:
     if question.memory[at.IS_RICH] and node < question.memory[at.VISIT_COUNT]:
         return int(state.begins[node, 0])
     return max(ready, int(question.visits[node, at.OPENS]))
-
-
-def visits_left(made: Compiled, routes: Sequence[Sequence[int]]) -> list[Visit]:
-    """Return the visits on no route."""
-    placed = {node for route in routes for node in route}
-    return [visit for node, visit in enumerate(made.visits) if node not in placed]

@@ -4,6 +4,7 @@ All of it is found by trying on the plan as it stands: the visit is put at every
 while everything else keeps its order. The rules are the validator's; the search is not asked.
 """
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -44,13 +45,20 @@ class Offer(NamedTuple):
     change: Change
 
 
-def explained(problem: Problem, plan: Plan, *, most_trials: int = MOST_TRIALS) -> Plan:
+def explained(
+    problem: Problem,
+    plan: Plan,
+    *,
+    most_trials: int = MOST_TRIALS,
+    seconds: float | None = None,
+) -> Plan:
     """Return the plan with a reason for everything: what is left out, and what is placed where.
 
     At most so many trials are made, a third of them for each kind of question, so that the answer
-    is the same on every machine.
+    is the same on every machine; with `seconds` it ends about then as well. Every visit left out
+    has its reasons; what would help, and why others are where they are, is told as far as it goes.
     """
-    desk = Desk(problem, plan)
+    desk = Desk(problem, plan, seconds)
     third = most_trials // 3
     reasons = {left.visit_id: desk.reasons(left.visit_id, third) for left in plan.unplaced}
     relaxations = {
@@ -81,8 +89,9 @@ class _Count:
 class Desk:
     """A plan laid out for questions about it. Each answer is worked out when it is asked for."""
 
-    def __init__(self, problem: Problem, plan: Plan) -> None:
+    def __init__(self, problem: Problem, plan: Plan, seconds: float | None = None) -> None:
         self.problem = problem
+        self._until = None if seconds is None else time.monotonic() + seconds
         self.visits = {visit.id: visit for visit in problem.visits}
         self.made: dict[str, list[str]] = {}
         for route in plan.routes:
@@ -109,6 +118,12 @@ class Desk:
             )
             self._itineraries[engineer_id] = Itinerary(walker, calls, self._bounds, light)
         return self._itineraries[engineer_id]
+
+    def _spent(self, most_trials: int) -> bool:
+        """Return whether the trials or the time are used up."""
+        if self._until is not None and time.monotonic() > self._until:
+            return True
+        return self._count.trials > most_trials
 
     def _walker(self, problem: Problem, engineer: Engineer) -> Walker:
         if engineer.profile not in self._rows:
@@ -145,7 +160,7 @@ class Desk:
         if not any(opens <= last_start and closes >= walker.from_s for opens, closes in stop.spans):
             shift = {"shift_from_s": walker.from_s, "shift_to_s": walker.latest_s}
             return Reason(engineer.id, ReasonCode.WINDOW_OUTSIDE_SHIFT, shift)
-        if self._count.trials > most_trials:
+        if self._spent(most_trials):
             return self._about(route, visit, stop)
         fitting, late = self._all(route, stop, positions)
         if not fitting:
@@ -220,9 +235,11 @@ class Desk:
         left out or one unit smaller it does not.
         """
         visit = self.visits[visit_id]
+        if self._spent(most_trials):
+            return None
         best: Offer | None = None
         for bound, engineer, fixed in self._candidates(visit):
-            if self._count.trials > most_trials or (best is not None and bound >= best.price):
+            if self._spent(most_trials) or (best is not None and bound >= best.price):
                 break
             offer = self._cheapest(visit, engineer, fixed, best)
             best = offer if offer is not None else best
@@ -359,6 +376,8 @@ class Desk:
         visit = self.visits[stop.visit_id]
         if visit.running:
             return Why(WhyCode.RUNNING)
+        if self._until is not None and time.monotonic() > self._until:
+            return None
         route = self.itinerary(engineer_id)
         mine = route.end.cost - route.without(visit.id).end.cost
         locked, _ = self.problem.locks_of(visit)
@@ -367,7 +386,7 @@ class Desk:
         if visit.crew > 1 or visit.with_engineer_of is not None or visit.id in self._bounds:
             # Others depend on it: what it would cost elsewhere is not this visit's alone.
             return Why(WhyCode.WHOLE_PLAN, mine)
-        if self._count.trials > most_trials:
+        if self._spent(most_trials):
             return None
         offer, able = self._runner_up(engineer_id, visit)
         if offer is None:

@@ -86,7 +86,7 @@ class Walker:
         self.to_s = engineer.shifts[-1].to_s
         if running is not None and running.lock_start_s is not None:
             # Work under way is a fact: it may have begun before the shift and ends when it ends.
-            done = running.lock_start_s + running.duration_s
+            done = max(running.lock_start_s + running.duration_s, problem.now_s)
             self.start = running.place
             self.from_s = next(
                 (max(done, shift.from_s) for shift in engineer.shifts if done < shift.to_s), done

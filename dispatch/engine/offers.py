@@ -8,10 +8,9 @@ another.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from dispatch.engine.arrays import Compiled, State, compiled, room_for, routes_of
-from dispatch.engine.crews import chosen_crews
+from dispatch.engine.arrays import Compiled, Copy, State, compiled, room_for, routes_of
 from dispatch.engine.day import days_of
-from dispatch.engine.drawing import drawn, visits_left
+from dispatch.engine.drawing import drawn
 from dispatch.engine.kernel import search
 from dispatch.engine.kernel.layout import NEVER
 from dispatch.engine.plan import Cost, Plan, Unplaced
@@ -98,19 +97,39 @@ def emergency(problem: Problem, plan: Plan, visit_id: str) -> Plan:
 def _laid(problem: Problem, plan: Plan, *, without: str) -> tuple[Compiled, State]:
     days = list(days_of(problem).values())
     waiting = [visit for visit in problem.visits if not visit.running]
-    made = compiled(problem, days, waiting, crew=chosen_crews(problem, days, waiting))
-    q = made.question
     number = {day.engineer.id: v for v, day in enumerate(days)}
-    known = {visit.id: k for k, visit in enumerate(made.visits)}
+    # Who goes together stays together, and at that moment.
+    crew = [
+        Copy(k, number[route.engineer_id], stop.starts_s)
+        for k, visit in enumerate(waiting)
+        if visit.crew > 1 and visit.id != without
+        for route in plan.routes
+        for stop in route.stops
+        if stop.visit_id == visit.id and route.engineer_id in number
+    ]
+    made = compiled(problem, days, waiting, crew=crew)
+    q = made.question
+    held = set(made.crew)
+    nodes: dict[str, list[int]] = {}
+    for k, visit in enumerate(made.visits):
+        nodes.setdefault(visit.id, []).append(k)
     state = room_for(q, 0, pooled=False)
     routes: list[list[int]] = [[] for _ in days]
     for route in plan.routes:
         if route.engineer_id in number:
-            stops = [known[s.visit_id] for s in route.stops if s.visit_id in known]
+            v = number[route.engineer_id]
+            mine = [
+                (place, k)
+                for place, stop in enumerate(route.stops)
+                if stop.visit_id != without
+                for k in nodes.get(stop.visit_id, ())
+                if made.visits[k].crew == 1 or (k, v) in held
+            ]
+            stops = [k for _, k in mine]
             if route.depot is not None:
-                position = route.depot.position - (len(route.stops) - len(stops))
-                stops.insert(max(0, position), len(made.visits) + route.depot.depot)
-            routes[number[route.engineer_id]] = [k for k in stops if k != known.get(without)]
+                position = sum(place < route.depot.position for place, _ in mine)
+                stops.insert(position, len(made.visits) + route.depot.depot)
+            routes[v] = stops
     for v, stops in enumerate(routes):
         state.route[v, : len(stops)] = stops
         state.length[v] = len(stops)
@@ -122,7 +141,9 @@ def _number(made: Compiled, visit_id: str) -> int:
     for k, visit in enumerate(made.visits):
         if visit.id == visit_id:
             return k
-    raise ProblemError(f"Visit {visit_id} is not waiting to be planned.", "unknown_visit")
+    raise ProblemError(
+        f"Visit {visit_id} is not waiting to be planned by one engineer.", "unknown_visit"
+    )
 
 
 def _candidates(made: Compiled, state: State, u: int) -> tuple[Candidate, ...]:
@@ -186,10 +207,12 @@ def _current(state: State) -> list[list[int]]:
 
 
 def _plan(problem: Problem, made: Compiled, state: State) -> Plan:
-    routes = routes_of(state)
+    routes = drawn(problem, made, routes_of(state))
+    placed = {stop.visit_id for route in routes for stop in route.stops}
     unplaced = tuple(
         Unplaced(visit.id, problem.weights.penalty(visit), ())
-        for visit in visits_left(made, routes)
+        for visit in problem.visits
+        if visit.id not in placed
     )
-    plan = Plan(drawn(problem, made, routes), unplaced, Cost())
+    plan = Plan(routes, unplaced, Cost())
     return replace(plan, cost=priced(problem, plan))

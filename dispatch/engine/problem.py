@@ -68,8 +68,8 @@ class Window:
 class Break:
     """A pause such as lunch: it begins within its window, and no visit runs into it.
 
-    A drive may be interrupted for it. A break whose last chance lies before the working day begins
-    is taken to be over.
+    A drive may be interrupted for it. A break whose last chance lies before the working day begins,
+    or before the present, is taken to be over.
     """
 
     earliest_s: int

@@ -13,12 +13,14 @@ from dispatch.engine.plan import Cost, Plan, Unplaced
 from dispatch.engine.pricing import priced
 from dispatch.engine.problem import Problem, StoppingRule, Visit
 from dispatch.engine.team import Team
+from dispatch.engine.warm import prepare
 
 # Told how far the search is, from 0 to 1.
 Progress = Callable[[float], None]
 # Told of each better plan while the search goes on: the share of the time, and its cost.
 Improved = Callable[[float, int], None]
 SECONDS_BETWEEN_REPORTS = 0.1
+LEAST_EXPLAINING_S, MOST_EXPLAINING_S = 1.0, 3.0
 
 
 def solve(
@@ -34,8 +36,10 @@ def solve(
     """Return the best plan found; what fits nowhere is named in `plan.unplaced`, with reasons.
 
     With `stop.iterations` the same problem and seed always give the same plan. `cancelled` is asked
-    often; once it says so, the best plan so far is returned.
+    often; once it says so, the best plan so far is returned. The first search on a machine compiles,
+    which does not count as search.
     """
+    prepare()
     began = time.monotonic()
     days = list(days_of(problem).values())
     waiting = [visit for visit in problem.visits if not visit.running]
@@ -46,7 +50,16 @@ def solve(
     )
     team.solve(_known(made, days), began)
     plan = _plan(problem, made, team.best or [[] for _ in days], waiting)
-    return explained(problem, plan) if explain else plan
+    if not explain:
+        return plan
+    return explained(problem, plan, seconds=explaining_s(stop))
+
+
+def explaining_s(stop: StoppingRule) -> float | None:
+    """Return how long explanations may take; None where the plan is to be the same on every machine."""
+    if stop.iterations is not None:
+        return None
+    return min(MOST_EXPLAINING_S, max(LEAST_EXPLAINING_S, stop.seconds))
 
 
 def _reporter(progress: Progress | None, improved: Improved | None) -> Improved | None:

@@ -17,7 +17,7 @@ import numpy as np
 
 from dispatch.engine.arrays import Question, State, room_for, routes_of, set_routes
 from dispatch.engine.kernel import layout as at
-from dispatch.engine.kernel import search
+from dispatch.engine.kernel import plain, search
 from dispatch.engine.partition import Column, chosen_routes, columns_of
 from dispatch.engine.problem import StoppingRule
 
@@ -25,7 +25,7 @@ from dispatch.engine.problem import StoppingRule
 RUINS = ((10.0, 10.0), (14.0, 12.0))
 BLINK = 0.01
 # Temperatures, as shares of what a visit costs on the way.
-HOT, COLD = 3.0, 0.02
+HOT, PLAIN_HOT, COLD = 3.0, 1.0, 0.02
 # Routes of solutions so much dearer than the best, in visits, are still worth remembering.
 ROOM = 0.3
 STEPS_A_SLICE = 200
@@ -43,7 +43,10 @@ Progress = Callable[[float, int], None]
 
 @dataclass(slots=True)
 class Team:
-    """A search under way. `best` holds the routes by engineer, `cost` their price."""
+    """A search under way. `best` holds the routes by engineer, `cost` their price.
+
+    `made` counts the steps of all workers once the search is over.
+    """
 
     question: Question
     stop: StoppingRule
@@ -53,6 +56,7 @@ class Team:
     best: list[list[int]] | None = None
     cost: int = 1 << 62
     steps: int = 0
+    made: int = 0
     began: float = 0.0
 
     def solve(self, known: Sequence[tuple[int, int]] = (), began: float | None = None) -> None:
@@ -68,7 +72,10 @@ class Team:
         for number in range(1, count):
             states.append(room_for(self.question, self.seed * 101 + number))
             self._adopt(states[-1], self.best or [])
-        hot = self._visit_price(first) * (HOT if not known else HOT / 20)
+        # Where not all can be served, whom to leave out is settled while it is warmer.
+        whole = self.question.is_plain and first.memory[at.ABSENT] == 0
+        warmest = PLAIN_HOT if whole else HOT
+        hot = self._visit_price(first) * (warmest if not known else warmest / 20)
         cold = min(hot, self._visit_price(first) * COLD)
         split = first.memory[at.SEEDS] > SPLIT_VISITS and not self.question.memory[at.HAS_LINKS]
         with ThreadPoolExecutor(count) as threads:
@@ -76,6 +83,7 @@ class Team:
                 self._split_rounds(threads, states, hot, cold)
             else:
                 self._rounds(threads, states, hot, cold)
+        self.made = sum(int(state.memory[at.STEPS]) for state in states)
 
     def _start(self, state: State, known: Sequence[tuple[int, int]]) -> None:
         q = self.question
@@ -120,7 +128,6 @@ class Team:
         self, state: State, ruin: tuple[float, float], hot: float, cold: float, until: float
     ) -> None:
         """Let one worker search until that share of the time is over."""
-        q, memory = self.question, state.memory
         room = self._visit_price(state) * ROOM
         if self.stop.iterations is not None:
             total = self.stop.iterations * STEPS_AN_ITERATION
@@ -131,15 +138,22 @@ class Team:
                     return
                 share = first + (last - first) * number / slices
                 heat = float(hot * (cold / hot) ** share)
-                search.run(
-                    q.memory, q.drives, memory, STEPS_A_SLICE, heat, heat, *ruin, BLINK, room
-                )
+                self._search(state, heat, ruin, room)
             return
         while (share := self._share()) < until:
             heat = float(hot * (cold / hot) ** share)
-            search.run(q.memory, q.drives, memory, STEPS_A_SLICE, heat, heat, *ruin, BLINK, room)
+            self._search(state, heat, ruin, room)
             if self.progress is not None and state.memory[at.BEST] < self.cost:
                 self._note(state)
+
+    def _search(self, state: State, heat: float, ruin: tuple[float, float], room: float) -> None:
+        q, memory = self.question, state.memory
+        if q.is_plain:
+            plain.run(
+                q.memory, q.drives, q.turned, memory, STEPS_A_SLICE, heat, heat, *ruin, BLINK, room
+            )
+        else:
+            search.run(q.memory, q.drives, memory, STEPS_A_SLICE, heat, heat, *ruin, BLINK, room)
 
     def _out_of_time(self) -> bool:
         if self.cancelled is not None and self.cancelled():

@@ -167,7 +167,7 @@ def _routes(problem: Problem, plan: Plan) -> Iterator[Violation]:
         yield from _depot(problem, engineer, route, stops)
         yield from _working_day(problem, engineer, route, stops)
         yield from _limits(engineer, route, stops)
-        yield from _breaks(engineer, route, stops)
+        yield from _breaks(problem, engineer, route, stops)
 
 
 def bearers_of(problem: Problem, plan: Plan) -> dict[str, str]:
@@ -373,7 +373,7 @@ def _working_day(
     if route.returns_s > engineer.shifts[-1].to_s + engineer.max_overtime_s:
         yield Violation(Rule.SHIFT, f"returns at {route.returns_s}, after the shift", engineer.id)
     for earlier, later in pairwise(engineer.shifts):
-        for leg in planned:
+        for leg in planned if later.from_s > earlier.to_s else ():
             if leg.starts_s < later.from_s and leg.departs_s > earlier.to_s:
                 detail = f"work at {leg.starts_s} falls between two shifts"
                 name = leg.visit.id if leg.visit else None
@@ -399,7 +399,9 @@ def _limits(engineer: Engineer, route: Route, stops: Stops) -> Iterator[Violatio
         yield Violation(Rule.MAX_WORK, detail, engineer.id)
 
 
-def _breaks(engineer: Engineer, route: Route, stops: Stops) -> Iterator[Violation]:
+def _breaks(
+    problem: Problem, engineer: Engineer, route: Route, stops: Stops
+) -> Iterator[Violation]:
     for rest in route.rests:
         for stop, _ in stops:
             if stop.starts_s < rest.ends_s and stop.departs_s > rest.starts_s:
@@ -409,9 +411,9 @@ def _breaks(engineer: Engineer, route: Route, stops: Stops) -> Iterator[Violatio
         if after.starts_s < rest.ends_s:
             yield Violation(Rule.BREAK, "two breaks at once", engineer.id)
 
-    begins = engineer.shifts[0].from_s
+    begins = max(engineer.shifts[0].from_s, problem.now_s)
     if stops and stops[0][1].running:
-        ended = stops[0][0].departs_s
+        ended = max(stops[0][0].departs_s, problem.now_s)
         begins = min(
             (max(ended, s.from_s) for s in engineer.shifts if ended < s.to_s), default=ended
         )

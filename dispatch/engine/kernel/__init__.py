@@ -39,8 +39,3 @@ def _base() -> Path:
 CACHE = _base() / _sources()
 # Said to Numba by name: it makes its settings up when it is loaded.
 setattr(numba.config, "CACHE_DIR", str(CACHE))  # noqa: B010
-
-
-def is_warm() -> bool:
-    """Return whether the machine code of these sources has been made before."""
-    return any(CACHE.rglob("search.run-*.nbc"))

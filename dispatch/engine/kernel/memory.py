@@ -1,21 +1,41 @@
 """One flat array for many tables, and the way into it for compiled functions and for Python."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
+from numba import njit, types
 
 I64 = npt.NDArray[np.int64]
 
 
-@njit(cache=True, nogil=True)
+def native(function: Callable[..., Any]) -> Any:
+    """Return the function to be compiled when it is first called, and kept from then on.
+
+    Numba would compile it anew for every number that is written out in a call: more than half of
+    all the work. A number is taken for any number here.
+    """
+    made: Any = njit(cache=True, nogil=True, error_model="numpy")(function)
+    asked = made.get_call_template
+
+    def call_template(arguments: Any, keywords: Any) -> Any:
+        return asked(
+            tuple(types.unliteral(one) for one in arguments),
+            {name: types.unliteral(one) for name, one in keywords.items()},
+        )
+
+    made.get_call_template = call_template
+    return made
+
+
+@native
 def row(memory, region, i):
     """Return where row i of a table begins."""
     return memory[region] + i * memory[region + 1]
 
 
-@njit(cache=True, nogil=True)
+@native
 def mark(memory, region, i, j):
     """Return where row j of slice i of a table begins."""
     return memory[region] + i * memory[region + 1] + j * memory[region + 2]

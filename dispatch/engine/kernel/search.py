@@ -13,7 +13,6 @@ departure before and the latest start after a place; all others by `timing.simul
 import math
 
 import numpy as np
-from numba import njit
 
 from dispatch.engine.kernel.layout import (
     ABSENT,
@@ -136,7 +135,7 @@ from dispatch.engine.kernel.layout import (
     WORK_HIGH,
     WORK_LOW,
 )
-from dispatch.engine.kernel.memory import mark, row
+from dispatch.engine.kernel.memory import mark, native, row
 from dispatch.engine.kernel.timing import (
     advance,
     begin,
@@ -158,7 +157,7 @@ NEAR_TRIED = 40
 AT_LEAST = -2
 
 
-@njit(cache=True, nogil=True)
+@native
 def draw(s):
     """Return a random number of 53 bits (xorshift64*)."""
     x = np.uint64(s[RANDOM])
@@ -169,19 +168,19 @@ def draw(s):
     return np.int64((x * np.uint64(2685821657736338717)) >> np.uint64(11))
 
 
-@njit(cache=True, nogil=True)
+@native
 def chance(s):
     """Return a random number from 0 up to 1."""
     return draw(s) * (1.0 / 9007199254740992.0)
 
 
-@njit(cache=True, nogil=True)
+@native
 def below(s, count):
     """Return a random whole number from 0 up to count."""
     return int(chance(s) * count)
 
 
-@njit(cache=True, nogil=True)
+@native
 def lay_plain(q, drives, s, v):
     """Work out the times of a plain route; return its drive, or -1 where it is late."""
     size = s[s[LENGTH_] + v]
@@ -218,7 +217,7 @@ def lay_plain(q, drives, s, v):
     return total
 
 
-@njit(cache=True, nogil=True)
+@native
 def lay_rich(q, drives, s, v):
     """Work out the marks of a route with every rule; return its cost without pairings, or NEVER."""
     size = s[s[LENGTH_] + v]
@@ -277,7 +276,7 @@ def lay_rich(q, drives, s, v):
     return price
 
 
-@njit(cache=True, nogil=True)
+@native
 def stocked(q, s, v, seq, size):
     """Return whether parts, tools and load last for these stops in this order."""
     n = q[VISIT_COUNT]
@@ -303,7 +302,7 @@ def stocked(q, s, v, seq, size):
     return True
 
 
-@njit(cache=True, nogil=True)
+@native
 def lay(q, drives, s, v):
     """Bring all that is known of a route up to date; return whether it keeps the rules."""
     n = q[VISIT_COUNT]
@@ -316,6 +315,9 @@ def lay(q, drives, s, v):
                 s[s[PLACE_] + s[row(s, ROUTE_, v) + i]] = i
         price = lay_rich(q, drives, s, v)
         if price >= NEVER:
+            return False
+        # Where a stop has taken load off, the rest may be too much without it.
+        if q[HAS_DIPS] == 1 and not stocked(q, s, v, row(s, ROUTE_, v), size):
             return False
     else:
         road = lay_plain(q, drives, s, v)
@@ -341,7 +343,7 @@ def lay(q, drives, s, v):
     return True
 
 
-@njit(cache=True, nogil=True)
+@native
 def touch(q, s, v):
     """Note a route down before it is changed for the first time in a step."""
     if s[s[SLOT_OF_] + v] >= 0:
@@ -375,7 +377,7 @@ def touch(q, s, v):
             s[row(s, OLD_BEGINS_, k) + 2 * i + 1] = s[row(s, BEGINS_, s[row(s, ROUTE_, v) + i]) + 1]
 
 
-@njit(cache=True, nogil=True)
+@native
 def put_back(q, s):
     """Undo what a step did to the routes."""
     groups = q[SAME_PERSON] > 0
@@ -421,7 +423,7 @@ def put_back(q, s):
     s[TOUCHED] = 0
 
 
-@njit(cache=True, nogil=True)
+@native
 def lower_bounds(q, drives, s, v, u, own, base, blink):
     """Note down for every place on a route the least a visit can cost there; NEVER where it is late."""
     size = s[s[LENGTH_] + v]
@@ -463,7 +465,7 @@ def lower_bounds(q, drives, s, v, u, own, base, blink):
         a = b
 
 
-@njit(cache=True, nogil=True)
+@native
 def try_rich(q, drives, s, v, u, most, blink):
     """Return the least cost of adding visit u to route v below `most`, and where (or -1)."""
     size = s[s[LENGTH_] + v]
@@ -532,7 +534,7 @@ def try_rich(q, drives, s, v, u, most, blink):
     return best, where
 
 
-@njit(cache=True, nogil=True)
+@native
 def try_depots(q, drives, s, v, u, best, where, own, base):
     """The same with a call at a depot laid anew, where without it something is short."""
     n = q[VISIT_COUNT]
@@ -580,7 +582,7 @@ def try_depots(q, drives, s, v, u, best, where, own, base):
     return best, where
 
 
-@njit(cache=True, nogil=True)
+@native
 def try_plain(q, drives, s, v, u, most, blink):
     """Return the least cost of adding visit u to a plain route below `most`, and where (or -1)."""
     for r in range(q[RESOURCES]):
@@ -632,7 +634,7 @@ def try_plain(q, drives, s, v, u, most, blink):
     return best, where
 
 
-@njit(cache=True, nogil=True)
+@native
 def add(q, drives, s, v, u, code):
     """Put a visit into a route; return whether all rules hold (or leave it as it was)."""
     touch(q, s, v)
@@ -679,7 +681,7 @@ def add(q, drives, s, v, u, code):
     return False
 
 
-@njit(cache=True, nogil=True)
+@native
 def settle_depot(q, drives, s, v):
     """Call at a depot only where it is needed, and where it costs least."""
     n = q[VISIT_COUNT]
@@ -738,7 +740,7 @@ def settle_depot(q, drives, s, v):
         lay(q, drives, s, v)
 
 
-@njit(cache=True, nogil=True)
+@native
 def leave(q, s, u):
     """Put a visit, and those that cannot be without it, on the list of those left out."""
     v = s[s[WHERE_] + u]
@@ -749,7 +751,7 @@ def leave(q, s, u):
     s[ABSENT] += 1
 
 
-@njit(cache=True, nogil=True)
+@native
 def close_gaps(q, drives, s, v):
     """Draw a route together after visits have left it."""
     n = q[VISIT_COUNT]
@@ -771,7 +773,7 @@ def close_gaps(q, drives, s, v):
         settle_depot(q, drives, s, v)
 
 
-@njit(cache=True, nogil=True)
+@native
 def follow(q, drives, s):
     """Leave out what depends on a visit that has left."""
     k = 0
@@ -787,7 +789,7 @@ def follow(q, drives, s):
         k += 1
 
 
-@njit(cache=True, nogil=True)
+@native
 def ruin(q, drives, s, average, longest):
     """Tear strings of neighbouring visits out of neighbouring routes."""
     n = q[VISIT_COUNT]
@@ -838,7 +840,7 @@ def ruin(q, drives, s, average, longest):
         follow(q, drives, s)
 
 
-@njit(cache=True, nogil=True)
+@native
 def sort_absent(q, drives, s, first):
     """Put those left out into one of several orders, chosen at random."""
     count = s[ABSENT]
@@ -875,7 +877,7 @@ def sort_absent(q, drives, s, first):
         s[s[ABSENT_] + j + 1] = u
 
 
-@njit(cache=True, nogil=True)
+@native
 def group_price(q, s, v, u):
     """Return what one more engineer in the visit's group would cost."""
     if q[SAME_PERSON] == 0:
@@ -889,7 +891,7 @@ def group_price(q, s, v, u):
     return 0
 
 
-@njit(cache=True, nogil=True)
+@native
 def remembered(q, s, u, v, most):
     """Return whether it is known what a visit costs on a route, or that it is not below `most`."""
     if q[HAS_LINKS] == 1 or s[row(s, KNOWN_VERSION_, u) + v] != s[s[VERSION_] + v]:
@@ -897,7 +899,7 @@ def remembered(q, s, u, v, most):
     return s[row(s, KNOWN_PLACE_, u) + v] != AT_LEAST or s[row(s, KNOWN_COST_, u) + v] >= most
 
 
-@njit(cache=True, nogil=True)
+@native
 def best_place(q, drives, s, u, v, blink, most):
     """Return the least cost below `most` and the place of a visit on one route, or -1 for none."""
     if remembered(q, s, u, v, most):
@@ -918,7 +920,7 @@ def best_place(q, drives, s, u, v, blink, most):
     return price, code
 
 
-@njit(cache=True, nogil=True)
+@native
 def recreate(q, drives, s, first, blink, everywhere):
     """Put those left out back where each costs least, one after the other."""
     m = q[ENGINEER_COUNT]
@@ -986,7 +988,7 @@ def recreate(q, drives, s, first, blink, everywhere):
     s[ABSENT] = left
 
 
-@njit(cache=True, nogil=True)
+@native
 def spread(q, s):
     """Return the price of the difference between most and least work."""
     if q[BALANCE] == 0 or q[ENGINEER_COUNT] == 0:
@@ -999,7 +1001,7 @@ def spread(q, s):
     return (high - low) * q[BALANCE] // 100
 
 
-@njit(cache=True, nogil=True)
+@native
 def total(q, s):
     """Return the cost of the whole solution, counted afresh."""
     price = 0
@@ -1018,7 +1020,7 @@ def total(q, s):
     return price + spread(q, s)
 
 
-@njit(cache=True, nogil=True)
+@native
 def keep_best(q, s):
     """Note the solution down as the best; only routes changed since the last time are copied."""
     for v in range(q[ENGINEER_COUNT]):
@@ -1029,7 +1031,7 @@ def keep_best(q, s):
                 s[row(s, BEST_ROUTE_, v) + i] = s[row(s, ROUTE_, v) + i]
 
 
-@njit(cache=True, nogil=True)
+@native
 def pool(q, s, v):
     """Keep a route for the set partitioning, once for each set of visits and kind of engineer."""
     n = q[VISIT_COUNT]
@@ -1062,7 +1064,7 @@ def pool(q, s, v):
         s[s[POOL_DATA_] + s[row(s, POOL_AT_, at) + 0] + i] = s[row(s, ROUTE_, v) + i]
 
 
-@njit(cache=True, nogil=True)
+@native
 def penalties(q, s):
     """Return the price of all that is left out."""
     price = 0
@@ -1071,7 +1073,7 @@ def penalties(q, s):
     return price
 
 
-@njit(cache=True, nogil=True)
+@native
 def group_total(q, s):
     """Return the price of engineers beyond the first in every group."""
     price = 0
@@ -1085,7 +1087,7 @@ def group_total(q, s):
     return price
 
 
-@njit(cache=True, nogil=True)
+@native
 def settle_links(q, drives, s):
     """Find the moments of routes that wait for one another, before they are judged one by one."""
     for u in range(q[NODES]):
@@ -1106,7 +1108,7 @@ def settle_links(q, drives, s):
     s[ANY_ORDER] = 0
 
 
-@njit(cache=True, nogil=True)
+@native
 def start(q, drives, s):
     """Lay all routes and count from the start; visits on no route are left out."""
     n = q[VISIT_COUNT]
@@ -1149,7 +1151,7 @@ def start(q, drives, s):
     keep_best(q, s)
 
 
-@njit(cache=True, nogil=True)
+@native
 def keep(q, drives, s, v, u):
     """Put a visit back on the route it is known to be on; return whether it still fits there."""
     if q[row(q, ALLOWED_, v) + u] == 0 or s[s[WHERE_] + u] >= 0:
@@ -1165,7 +1167,7 @@ def keep(q, drives, s, v, u):
     return True
 
 
-@njit(cache=True, nogil=True)
+@native
 def fill(q, drives, s, everywhere):
     """Put in what is left out and worth it, greedily; the first plan when there is none."""
     sort_absent(q, drives, s, 0)
@@ -1184,7 +1186,7 @@ def fill(q, drives, s, everywhere):
         keep_best(q, s)
 
 
-@njit(cache=True, nogil=True)
+@native
 def run(q, drives, s, steps, hot, cold, average, longest, blink, room):
     """Search for so many steps, from one temperature to the other; return how many were accepted."""
     accepted = 0

@@ -6,8 +6,6 @@ the way, after Savelsbergh ("The vehicle routing problem with time windows: mini
 duration", ORSA Journal on Computing 1992).
 """
 
-from numba import njit
-
 from dispatch.engine.kernel.layout import (
     ANY_ORDER,
     BEGINS_,
@@ -76,10 +74,10 @@ from dispatch.engine.kernel.layout import (
     WINDOWS_,
     WORK,
 )
-from dispatch.engine.kernel.memory import mark, row
+from dispatch.engine.kernel.memory import mark, native, row
 
 
-@njit(cache=True, nogil=True)
+@native
 def drive(q, drives, v, a, b, leaves):
     """Return the seconds from node a to node b for who leaves then."""
     base = drives[q[row(q, ENGINEERS_, v) + PROFILE], a, b]
@@ -104,7 +102,7 @@ def drive(q, drives, v, a, b, leaves):
     return base
 
 
-@njit(cache=True, nogil=True)
+@native
 def ride(q, drives, v, a, b, road, leaves, first, count):
     """Drive with these breaks on the way; return when all is done and the seconds on the road.
 
@@ -137,7 +135,7 @@ def ride(q, drives, v, a, b, road, leaves, first, count):
     return max(time, leaves + road + resting), road
 
 
-@njit(cache=True, nogil=True)
+@native
 def begin(q, s, marks, v):
     """Write the mark of a day that has not begun; the others are nowhere."""
     for k in range(q[MOST_BREAKS] + 1):
@@ -149,7 +147,7 @@ def begin(q, s, marks, v):
     s[marks + DROVE] = 0
 
 
-@njit(cache=True, nogil=True)
+@native
 def bounds_by_links(q, s, v, u, upto, stamp):
     """Return from when a visit may start and by when it must have ended, for visits elsewhere.
 
@@ -176,7 +174,7 @@ def bounds_by_links(q, s, v, u, upto, stamp):
     return earliest, latest_end
 
 
-@njit(cache=True, nogil=True)
+@native
 def advance(q, drives, s, v, a, u, before, after, earliest, latest_end, first):
     """Go from node a to visit u with every mark; return whether any came through."""
     # Nobody but we knows that these numbers stay the same while marks are written: read them once.
@@ -271,7 +269,7 @@ def advance(q, drives, s, v, a, u, before, after, earliest, latest_end, first):
     return came
 
 
-@njit(cache=True, nogil=True)
+@native
 def finish(q, drives, s, v, a, before, work):
     """Go home; return the cost of the day (NEVER if nothing keeps the rules) and the mark to take."""
     b0 = q[row(q, ENGINEERS_, v) + FIRST_BREAK]
@@ -322,7 +320,7 @@ def finish(q, drives, s, v, a, before, work):
     return best, chosen
 
 
-@njit(cache=True, nogil=True)
+@native
 def simulate(q, drives, s, v, seq, size, kept, stamp):
     """Return the cost of the first `size` stops of `seq` for engineer v, or NEVER.
 
@@ -365,7 +363,7 @@ def simulate(q, drives, s, v, seq, size, kept, stamp):
     return price
 
 
-@njit(cache=True, nogil=True)
+@native
 def worked(q, s, v, seq, size):
     """Return the seconds at work on a route."""
     total = 0

@@ -1,0 +1,547 @@
+"""The same search for plain problems: one window a visit, no rule but hours, drives and amounts.
+
+It reads and writes the memory that `search` does, but everything a step needs to find its way in
+there is read once a call and handed on by value. A place on a route is judged in constant time, by
+the earliest departure before it and the latest start after it, so nothing is remembered between
+steps.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from dispatch.engine.kernel.layout import (
+    ABSENT,
+    ABSENT_,
+    ALLOWED_,
+    BEST,
+    BEST_LENGTH_,
+    BEST_ROUTE_,
+    CLOSES,
+    COST_,
+    DIRTY_,
+    DONE_,
+    END,
+    ENGINEER_COUNT,
+    ENGINEERS_,
+    EXTRA_,
+    FIXED,
+    FROM,
+    HOMES_,
+    KIND,
+    LAST_,
+    LATEST,
+    LENGTH_,
+    LOAD_,
+    MOST_VISITS,
+    NEAR_,
+    NEEDS_,
+    OLD_ABSENT_,
+    OLD_COST_,
+    OLD_DONE_,
+    OLD_LAST_,
+    OLD_LENGTH_,
+    OLD_LOAD_,
+    OLD_ROUTE_,
+    OPEN_ROUTES_,
+    OPENS,
+    ORDER_,
+    PENALTY,
+    PINNED,
+    PLACE_,
+    PROFILE,
+    RANDOM,
+    RESOURCES,
+    ROUTE_,
+    SEEDS,
+    SEEDS_,
+    SLOT_OF_,
+    SPLIT_KEY,
+    STAMP,
+    STAMPS_,
+    START,
+    STEPS,
+    STOCK_,
+    TOTAL,
+    TOUCHED,
+    TOUCHED_,
+    TRAVEL,
+    VERSION_,
+    VISITS_,
+    WHERE_,
+    WORK,
+)
+from dispatch.engine.kernel.memory import native
+from dispatch.engine.kernel.search import pool
+
+# Of many visits left out only some are tried again in each step.
+RETRIED = 24
+# From so many routes on only those near a visit are tried.
+MANY_ROUTES = 36
+NEAR_TRIED = 40
+
+
+class Ways(NamedTuple):
+    """Where the tables are, how long their rows, and the few settings that count here."""
+
+    visits: int
+    columns: int
+    engineers: int
+    traits: int
+    allowed: int
+    allowed_row: int
+    extra: int
+    extra_row: int
+    needs: int
+    stock: int
+    near: int
+    near_row: int
+    homes: int
+    homes_row: int
+    resources: int
+    people: int
+    travel: int
+    nodes: int
+    square: int
+    route: int
+    width: int
+    done: int
+    last: int
+    length: int
+    cost: int
+    load: int
+    where: int
+    place: int
+    absent: int
+    order: int
+    slot_of: int
+    touched: int
+    open_routes: int
+    old_route: int
+    old_done: int
+    old_last: int
+    old_length: int
+    old_cost: int
+    old_load: int
+    stamps: int
+    stamps_row: int
+
+
+@native
+def ways(q, drives, s):
+    """Return the way into this memory."""
+    return Ways(
+        q[VISITS_], q[VISITS_ + 1], q[ENGINEERS_], q[ENGINEERS_ + 1],
+        q[ALLOWED_], q[ALLOWED_ + 1], q[EXTRA_], q[EXTRA_ + 1], q[NEEDS_], q[STOCK_],
+        q[NEAR_], q[NEAR_ + 1], q[HOMES_], q[HOMES_ + 1],
+        q[RESOURCES], q[ENGINEER_COUNT], q[TRAVEL], drives.shape[1],
+        drives.shape[1] * drives.shape[2],
+        s[ROUTE_], s[ROUTE_ + 1], s[DONE_], s[LAST_], s[LENGTH_], s[COST_], s[LOAD_],
+        s[WHERE_], s[PLACE_], s[ABSENT_], s[ORDER_], s[SLOT_OF_], s[TOUCHED_], s[OPEN_ROUTES_],
+        s[OLD_ROUTE_], s[OLD_DONE_], s[OLD_LAST_], s[OLD_LENGTH_], s[OLD_COST_], s[OLD_LOAD_],
+        s[STAMPS_], s[STAMPS_ + 1],
+    )  # fmt: skip
+
+
+@native
+def turn(x):
+    """Return the next state of the random numbers (xorshift64)."""
+    x ^= x << np.uint64(13)
+    x ^= x >> np.uint64(7)
+    x ^= x << np.uint64(17)
+    return x
+
+
+@native
+def part(x):
+    """Return a random number from 0 up to 1."""
+    return np.float64(np.int64((x * np.uint64(2685821657736338717)) >> np.uint64(11))) * (
+        1.0 / 9007199254740992.0
+    )
+
+
+@native
+def lay(q, road, s, w, v):
+    """Bring all that is known of a route up to date; return whether it keeps the rules."""
+    size = s[w.length + v]
+    me = w.engineers + v * w.traits
+    table = q[me + PROFILE] * w.square
+    route = w.route + v * w.width
+    done = w.done + v * (w.width + 1)
+    last = w.last + v * (w.width + 1)
+    a = q[me + START]
+    time = q[me + FROM]
+    s[done] = time
+    total = 0
+    price = 0
+    for r in range(w.resources):
+        s[w.load + v * w.resources + r] = 0
+    for i in range(size):
+        u = s[route + i]
+        own = w.visits + u * w.columns
+        leg = road[table + a * w.nodes + u]
+        total += leg
+        time = max(time + leg, q[own + OPENS])
+        if time > q[own + CLOSES]:
+            return False
+        time += q[own + WORK]
+        s[done + i + 1] = time
+        s[w.where + u] = v
+        s[w.place + u] = i
+        price += q[w.extra + v * w.extra_row + u]
+        for r in range(w.resources):
+            s[w.load + v * w.resources + r] += q[w.needs + u * w.resources + r]
+        a = u
+    latest = q[me + LATEST]
+    s[last + size] = latest
+    if size > 0:
+        b = q[me + END]
+        leg = road[table + a * w.nodes + b]
+        total += leg
+        if time + leg > latest:
+            return False
+        price += q[me + FIXED]
+        for i in range(size - 1, -1, -1):
+            u = s[route + i]
+            own = w.visits + u * w.columns
+            latest = min(latest - road[table + u * w.nodes + b] - q[own + WORK], q[own + CLOSES])
+            s[last + i] = latest
+            b = u
+    s[w.cost + v] = price + total * w.travel
+    return True
+
+
+@native
+def touch(s, w, v, k):
+    """Note a route down before it is changed; return how many are noted now."""
+    if s[w.slot_of + v] >= 0:
+        return k
+    s[w.slot_of + v] = k
+    s[w.touched + k] = v
+    size = s[w.length + v]
+    s[w.old_length + k] = size
+    s[w.old_cost + k] = s[w.cost + v]
+    for r in range(w.resources):
+        s[w.old_load + k * w.resources + r] = s[w.load + v * w.resources + r]
+    for i in range(size):
+        s[w.old_route + k * w.width + i] = s[w.route + v * w.width + i]
+    for i in range(size + 1):
+        s[w.old_done + k * (w.width + 1) + i] = s[w.done + v * (w.width + 1) + i]
+        s[w.old_last + k * (w.width + 1) + i] = s[w.last + v * (w.width + 1) + i]
+    return k + 1
+
+
+@native
+def put_back(s, w, count):
+    """Undo what a step did to the routes."""
+    for k in range(count):
+        v = s[w.touched + k]
+        s[w.slot_of + v] = -1
+        size = s[w.old_length + k]
+        s[w.length + v] = size
+        s[w.cost + v] = s[w.old_cost + k]
+        for r in range(w.resources):
+            s[w.load + v * w.resources + r] = s[w.old_load + k * w.resources + r]
+        for i in range(size):
+            u = s[w.old_route + k * w.width + i]
+            s[w.route + v * w.width + i] = u
+            s[w.where + u] = v
+            s[w.place + u] = i
+        for i in range(size + 1):
+            s[w.done + v * (w.width + 1) + i] = s[w.old_done + k * (w.width + 1) + i]
+            s[w.last + v * (w.width + 1) + i] = s[w.old_last + k * (w.width + 1) + i]
+
+
+@native
+def tear(q, road, s, w, v, c, gone, most, x):
+    """Tear a string of visits out that holds visit c; return how many are left out, and chance."""
+    size = s[w.length + v]
+    x = turn(x)
+    cut = int(1.0 + part(x) * min(float(size), most))
+    spared = 0
+    if 1 < cut < size:
+        x = turn(x)
+        if part(x) < 0.5:
+            spared = 1
+            x = turn(x)
+            while cut + spared < size and part(x) < 0.01:
+                spared += 1
+                x = turn(x)
+    span = cut + spared
+    p = s[w.place + c]
+    low = max(0, p - span + 1)
+    high = min(p, size - span)
+    x = turn(x)
+    first = low + int(part(x) * (high - low + 1))
+    gap = first + span
+    if spared > 0:
+        x = turn(x)
+        gap = first + 1 + int(part(x) * (cut - 1))
+    route = w.route + v * w.width
+    at = first
+    for i in range(first, size):
+        u = s[route + i]
+        spare = i >= first + span or gap <= i < gap + spared
+        if spare or q[w.visits + u * w.columns + PINNED] == 1:
+            s[route + at] = u
+            at += 1
+        else:
+            s[w.where + u] = -1
+            s[w.absent + gone] = u
+            gone += 1
+    s[w.length + v] = at
+    if not lay(q, road, s, w, v):
+        # Where the drives break the triangle, a shorter route may be late.
+        for i in range(at):
+            u = s[route + i]
+            s[w.where + u] = -1
+            s[w.absent + gone] = u
+            gone += 1
+        s[w.length + v] = 0
+        lay(q, road, s, w, v)
+    return gone, x
+
+
+@native
+def sort_absent(q, road, s, w, first, count, x):
+    """Put those left out into one of several orders, chosen at random."""
+    x = turn(x)
+    way = int(part(x) * 14)
+    home = q[w.engineers + START]
+    for k in range(first, count):
+        u = s[w.absent + k]
+        own = w.visits + u * w.columns
+        if way < 4:
+            x = turn(x)
+            key = np.int64(x >> np.uint64(2))
+        elif way < 7:
+            key = -q[own + SPLIT_KEY]
+        elif way < 8:
+            key = -np.int64(road[home * w.nodes + u])
+        elif way < 9:
+            key = np.int64(road[home * w.nodes + u])
+        elif way < 11:
+            key = q[own + CLOSES] - q[own + OPENS]
+        elif way < 12:
+            key = q[own + OPENS]
+        elif way < 13:
+            key = -q[own + CLOSES]
+        else:
+            key = -q[own + PENALTY]
+        j = k - 1
+        while j >= first and s[w.order + j] > key:
+            s[w.order + j + 1] = s[w.order + j]
+            s[w.absent + j + 1] = s[w.absent + j]
+            j -= 1
+        s[w.order + j + 1] = key
+        s[w.absent + j + 1] = u
+    return x
+
+
+@native
+def scan(q, road, back, s, w, u, v, most, blink, x):
+    """Return the least cost of a visit on route v below `most`, where (or -1), and chance."""
+    size = s[w.length + v]
+    me = w.engineers + v * w.traits
+    for r in range(w.resources):
+        load = s[w.load + v * w.resources + r] + q[w.needs + u * w.resources + r]
+        if load > q[w.stock + v * w.resources + r]:
+            return most, -1, x
+    if size + 1 > q[me + MOST_VISITS] or size + 3 > w.width:
+        return most, -1, x
+    own = w.visits + u * w.columns
+    opens = q[own + OPENS]
+    closes = q[own + CLOSES]
+    work = q[own + WORK]
+    table = q[me + PROFILE] * w.square
+    into = table + u * w.nodes
+    base = q[w.extra + v * w.extra_row + u]
+    weight = w.travel
+    route = w.route + v * w.width
+    done = w.done + v * (w.width + 1)
+    last = w.last + v * (w.width + 1)
+    a = q[me + START]
+    end = q[me + END]
+    where = -1
+    if size == 0:
+        base += q[me + FIXED]
+        starts = max(s[done] + back[into + a], opens)
+        on = road[into + end]
+        price = (back[into + a] + on) * weight + base
+        if starts <= closes and starts + work + on <= s[last] and price < most:
+            return price, 0, x
+        return most, -1, x
+    ready = opens + work
+    for i in range(size + 1):
+        if s[done + i] > closes:
+            break
+        b = s[route + i] if i < size else end
+        if s[last + i] >= ready:
+            to_it = np.int64(back[into + a])
+            on = np.int64(road[into + b])
+            starts = s[done + i] + to_it
+            if starts <= closes and max(starts, opens) + work + on <= s[last + i]:
+                price = (to_it + on - road[table + a * w.nodes + b]) * weight + base
+                if price < most:
+                    x = turn(x)
+                    if part(x) >= blink:
+                        most = price
+                        where = i
+        a = b
+    return most, where, x
+
+
+@native
+def choose(q, road, back, s, w, u, noted, stamp, blink, x):
+    """Return the route and place where a visit costs least, or -1, and chance."""
+    best = q[w.visits + u * w.columns + PENALTY]
+    chosen = -1
+    place = -1
+    near = 0
+    rounds = w.people
+    many = w.people > MANY_ROUTES
+    if many:
+        near = min(NEAR_TRIED, w.near_row)
+        rounds = near + noted + w.homes_row
+    for t in range(rounds):
+        v = t
+        if many:
+            if t < near:
+                v = s[w.where + q[w.near + u * w.near_row + t]]
+            elif t < near + noted:
+                v = s[w.touched + t - near]
+            else:
+                v = q[w.homes + u * w.homes_row + t - near - noted]
+            if v < 0 or s[w.stamps + w.stamps_row + v] == stamp:
+                continue
+            s[w.stamps + w.stamps_row + v] = stamp
+        if q[w.allowed + v * w.allowed_row + u] == 0 or s[w.open_routes + v] == 0:
+            continue
+        if s[w.length + v] == 0:
+            kind = w.stamps + q[w.engineers + v * w.traits + KIND]
+            if s[kind] == stamp:
+                continue
+            s[kind] = stamp
+        best, at, x = scan(q, road, back, s, w, u, v, best, blink, x)
+        if at >= 0:
+            chosen = v
+            place = at
+    return chosen, place, x
+
+
+@native
+def accept(q, s, w, noted, price, room):
+    """Let what a step did stand, and note it down where it is the best so far."""
+    s[TOTAL] = price
+    better = price < s[BEST]
+    for k in range(noted):
+        v = s[w.touched + k]
+        s[s[DIRTY_] + v] = 1
+        s[w.slot_of + v] = -1
+        s[STAMP] += 1
+        s[s[VERSION_] + v] = s[STAMP]
+        if price < s[BEST] + room:
+            pool(q, s, v)
+    if not better:
+        return
+    s[BEST] = price
+    for v in range(w.people):
+        if s[s[DIRTY_] + v] == 1:
+            s[s[DIRTY_] + v] = 0
+            s[s[BEST_LENGTH_] + v] = s[w.length + v]
+            for i in range(s[w.length + v]):
+                s[s[BEST_ROUTE_] + v * w.width + i] = s[w.route + v * w.width + i]
+
+
+@native
+def run(q, drives, turned, s, steps, hot, cold, average, longest, blink, room):
+    """Search for so many steps, from one temperature to the other; return how many were accepted.
+
+    `turned` holds the drives the other way round: its row of a visit says how far it is to there.
+    """
+    road = drives.reshape(-1)
+    back = turned.reshape(-1)
+    w = ways(q, drives, s)
+    x = np.uint64(s[RANDOM])
+    stamp = s[STAMP]
+    accepted = 0
+    cooling = (cold / hot) ** (1.0 / max(1, steps))
+    heat = hot
+    placed = 0
+    used = 0
+    for v in range(w.people):
+        if s[w.length + v] > 0 and s[w.open_routes + v] == 1:
+            placed += s[w.length + v]
+            used += 1
+    most = min(longest, placed / max(1, used))
+    s[STEPS] += steps
+    for _ in range(steps):
+        heat *= cooling
+        known = s[ABSENT]
+        before = s[TOTAL]
+        price = before
+        first = max(0, known - RETRIED)
+        for k in range(known):
+            s[s[OLD_ABSENT_] + k] = s[w.absent + k]
+        for k in range(first, known):
+            x = turn(x)
+            j = int(part(x) * known)
+            u = s[w.absent + k]
+            s[w.absent + k] = s[w.absent + j]
+            s[w.absent + j] = u
+        for k in range(first, known):
+            price -= q[w.visits + s[w.absent + k] * w.columns + PENALTY]
+        x = turn(x)
+        seed = s[s[SEEDS_] + int(part(x) * s[SEEDS])]
+        x = turn(x)
+        strings = int(1.0 + part(x) * (4.0 * average / (1.0 + most) - 1.0))
+        noted = 0
+        gone = known
+        for k in range(w.near_row):
+            if noted >= strings:
+                break
+            c = q[w.near + seed * w.near_row + k]
+            v = s[w.where + c]
+            if v < 0 or s[w.slot_of + v] >= 0 or s[w.open_routes + v] == 0:
+                continue
+            noted = touch(s, w, v, noted)
+            gone, x = tear(q, road, s, w, v, c, gone, most, x)
+        x = sort_absent(q, road, s, w, first, gone, x)
+        left = first
+        for k in range(first, gone):
+            u = s[w.absent + k]
+            stamp += 1
+            v, place, x = choose(q, road, back, s, w, u, noted, stamp, blink, x)
+            if v < 0:
+                s[w.absent + left] = u
+                left += 1
+                price += q[w.visits + u * w.columns + PENALTY]
+                continue
+            noted = touch(s, w, v, noted)
+            route = w.route + v * w.width
+            size = s[w.length + v]
+            for i in range(size, place, -1):
+                s[route + i] = s[route + i - 1]
+            s[route + place] = u
+            s[w.length + v] = size + 1
+            lay(q, road, s, w, v)
+        s[ABSENT] = left
+        for k in range(noted):
+            price += s[w.cost + s[w.touched + k]] - s[w.old_cost + k]
+        x = turn(x)
+        if price < before or price - before < -heat * math.log(1e-300 + part(x)):
+            accepted += 1
+            s[STAMP] = stamp
+            accept(q, s, w, noted, price, room)
+            stamp = s[STAMP]
+        else:
+            put_back(s, w, noted)
+            for k in range(known):
+                s[w.absent + k] = s[s[OLD_ABSENT_] + k]
+                s[w.where + s[w.absent + k]] = -1
+            s[ABSENT] = known
+    s[TOUCHED] = 0
+    s[STAMP] = stamp
+    s[RANDOM] = np.int64(x)
+    return accepted
