@@ -133,21 +133,8 @@ def test_h29_what_is_said_while_the_word_before_is_on_its_way_arrives_after_it(
     assert doc["answers"] == {"hours": 2}
 
 
-@pytest.fixture
-def asked(database: Database) -> Iterator[list[str]]:
-    """Give every statement that the database is asked from now on."""
-    said: list[str] = []
-
-    def note(_conn: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        said.append(statement)
-
-    sa.event.listen(database.engine, "before_cursor_execute", note)
-    yield said
-    sa.event.remove(database.engine, "before_cursor_execute", note)
-
-
 def test_h56_an_id_of_another_company_is_answered_as_one_that_does_not_exist(
-    field: Field, phone: Callable[..., Phone], asked: list[str]
+    field: Field, phone: Callable[..., Phone], statements: list[str]
 ) -> None:
     other = Maker()
     account = other.account("technician")
@@ -157,11 +144,11 @@ def test_h56_an_id_of_another_company_is_answered_as_one_that_does_not_exist(
         answers, works = [], []
         # The first time warms what is remembered between requests.
         for one in (str(new_id()), str(new_id()), row_id):
-            asked.clear()
+            statements.clear()
             answer = field.phone.call("GET", f"/v1/{door}/{one}")
             answers.append((answer.status_code, answer.json["code"], answer.json["message"]))
             # As much work as for an id that nobody has: the time taken gives nothing away.
-            works.append(list(asked))
+            works.append(list(statements))
         assert answers[1] == answers[2]
         assert answers[2][0] == 404
         assert works[1] == works[2]

@@ -2,9 +2,8 @@
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -124,19 +123,6 @@ def test_a_place_is_given_back_by_those_who_fail() -> None:
         pass
 
 
-@pytest.fixture
-def statements(database: Database) -> Iterator[list[str]]:
-    """Give every statement that the database is asked from now on."""
-    said: list[str] = []
-
-    def note(_conn: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        said.append(statement)
-
-    sa.event.listen(database.engine, "before_cursor_execute", note)
-    yield said
-    sa.event.remove(database.engine, "before_cursor_execute", note)
-
-
 def test_h39_a_phone_with_nothing_to_do_costs_a_look_at_the_counters(
     make: Maker, phone: Callable[..., Phone], statements: list[str]
 ) -> None:
@@ -152,4 +138,4 @@ def test_h39_a_phone_with_nothing_to_do_costs_a_look_at_the_counters(
     asked = [s for s in statements if s.lstrip().upper().startswith(("SELECT", "INSERT", "UPDATE"))]
     assert not [s for s in asked if not s.lstrip().upper().startswith("SELECT")], "no write"
     assert not [s for s in asked if "feed_entry" in s or "document" in s], "no rows"
-    assert len(asked) <= 12
+    assert 1 <= len(asked) <= 12

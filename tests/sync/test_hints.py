@@ -61,16 +61,6 @@ def service(monkeypatch: pytest.MonkeyPatch) -> Service:
 
 
 @pytest.fixture
-def account(make: Maker) -> Account:
-    return make.account("technician")
-
-
-@pytest.fixture
-def ann(make: Maker, account: Account) -> Technician:
-    return make.technician("Ann", account=account)
-
-
-@pytest.fixture
 def mobile(ann: Technician, account: Account, phone: Callable[..., Phone]) -> Phone:
     mobile = phone(account)
     mobile.get("/v1/sync/push-key")

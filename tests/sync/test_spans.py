@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from core.receipts import Receipt
 from core.settings import Spans
 from core.unit import perform, reading
-from people.models import Account, Technician
+from people.models import Technician
 from sync import mending, retention, spans
 from tests.doors import Phone
 from tests.makers import Maker
@@ -25,21 +25,6 @@ def _begun(at: Callable[[datetime], None]) -> Iterator[None]:
     at(BEGUN)
     yield
     spans.configure(Spans())
-
-
-@pytest.fixture
-def account(make: Maker) -> Account:
-    return make.account("technician")
-
-
-@pytest.fixture
-def ann(make: Maker, account: Account) -> Technician:
-    return make.technician("Ann", account=account)
-
-
-@pytest.fixture
-def mobile(ann: Technician, account: Account, phone: Callable[..., Phone]) -> Phone:
-    return phone(account)
 
 
 def held(phone: Phone) -> set[str]:

@@ -31,21 +31,6 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(streams, "HEARTBEAT_S", 0.2)
 
 
-@pytest.fixture
-def account(make: Maker) -> Account:
-    return make.account("technician")
-
-
-@pytest.fixture
-def ann(make: Maker, account: Account) -> Technician:
-    return make.technician("Ann", account=account)
-
-
-@pytest.fixture
-def mobile(ann: Technician, account: Account, phone: Callable[..., Phone]) -> Phone:
-    return phone(account)
-
-
 class Ear:
     """What listens at the stream."""
 
