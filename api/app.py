@@ -168,7 +168,7 @@ def create_app(settings: Settings | None = None, *, db: database.Database | None
         near = settings.proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=near, x_proto=near, x_host=near)  # type: ignore[method-assign]
     app.wsgi_app = tus.MethodOverride(app.wsgi_app)  # type: ignore[method-assign]
-    app.wsgi_app = Glance(app.wsgi_app, settings)  # type: ignore[method-assign]
+    app.wsgi_app = Glance(app, settings)  # type: ignore[method-assign]
     errors.install(app)
     for blp in VIEWS:
         api.register_blueprint(blp)

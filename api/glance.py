@@ -1,96 +1,190 @@
-"""A pull with nothing new, answered before the framework is woken: every phone asks for it every minute.
+"""What phones ask all day, answered before the framework is woken: pulls, and pushes of the usual form.
 
-It answers what is entirely ordinary with the same 204 that the view would give. Whatever is not,
-an error as much as something to fetch, goes on to the view as it came.
+What is entirely ordinary gets the same answer here that the view would give, from the same
+functions of the sync room. Whatever is not, an error as much as an unusual form, goes on to the
+view as it came: there is one place that refuses and says why.
 """
 
 import io
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 import orjson
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
+from flask import Flask
 
 from api import health
+from api.doors import dumps
 from api.headers import common_headers, request_id
+from api.herd import Gate
+from api.packing import packed
 from core.actor import Actor
-from core.errors import DomainError
 from core.settings import Settings
+from core.tenancy import snapshot
 from people.models import DeviceState
 from people.permissions import require
-from people.signin import actor_for
-from sync import contacts, pull
+from people.signin import actor_for, known_by, org_of
+from sync import contacts, pull, push
+from sync.schemas import MOST_MUTATIONS
 
 log = structlog.get_logger("api")
 
-PATH = "/v1/sync/pull"
-LARGEST = 16 * 1024
-_FIELDS = {"device_id", "schema", "cursor", "limit", "max_bytes"}
+LARGEST_PULL = 16 * 1024
+LARGEST_PUSH = 1024 * 1024
+_PULL_FIELDS = {"device_id", "schema", "cursor", "limit", "max_bytes"}
+_PUSH_FIELDS = {
+    "device_id",
+    "schema",
+    "app_version",
+    "unsent",
+    "confirmed_seq",
+    "device_time",
+    "mutations",
+}
+_MOST_UNSENT = 10_000_000
+_LARGEST_NUMBER = 2**53 - 1
 
 Wsgi = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 
-class Glance:
-    """Stands before the application and looks at pulls."""
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    actor: Actor
+    body: bytes | None
 
-    def __init__(self, wsgi: Wsgi, settings: Settings) -> None:
-        self.wsgi = wsgi
+
+class Glance:
+    """Stands before the application and looks at what phones ask."""
+
+    def __init__(self, app: Flask, settings: Settings) -> None:
+        self.wsgi: Wsgi = app.wsgi_app
+        self.app = app
         self.settings = settings
+        self._looks = {"/v1/sync/pull": self._pull, "/v1/sync/push": self._push}
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         """Answer the request, or pass it on."""
-        if environ.get("PATH_INFO") != PATH or environ.get("REQUEST_METHOD") != "POST":
+        path = environ.get("PATH_INFO", "")
+        look = self._looks.get(path)
+        if look is None or environ.get("REQUEST_METHOD") != "POST":
             return self.wsgi(environ, start_response)
         begun = time.perf_counter()
-        actor = _nothing_new_for(environ)
-        if actor is None:
-            return self.wsgi(environ, start_response)
         name = request_id(environ.get("HTTP_X_REQUEST_ID", ""))
+        try:
+            answer = look(environ, name)
+        except Exception:  # noqa: BLE001 - the view finds the same, and says or logs it as it should be
+            answer = None
+        if answer is None:
+            return self.wsgi(environ, start_response)
+        return self._told(answer, path, name, begun, environ, start_response)
+
+    def _told(
+        self,
+        answer: _Answer,
+        path: str,
+        name: str,
+        begun: float,
+        environ: dict[str, Any],
+        start_response: Any,
+    ) -> Iterable[bytes]:
+        headers = [*common_headers(self.settings, name), ("Cache-Control", "no-store")]
+        status, body = ("204 NO CONTENT", ()) if answer.body is None else ("200 OK", (answer.body,))
+        if answer.body is not None:
+            content, more = packed(answer.body, environ.get("HTTP_ACCEPT_ENCODING", ""))
+            body = (content,)
+            headers += [
+                *more,
+                ("Content-Type", "application/json"),
+                ("Content-Length", str(len(content))),
+            ]
         took = time.perf_counter() - begun
-        health.observe("POST", PATH, 204, took)
+        health.observe("POST", path, int(status[:3]), took)
         log.info(
             "request",
             request_id=name,
             method="POST",
-            path=PATH,
-            status=204,
+            path=path,
+            status=int(status[:3]),
             ms=round(took * 1000, 1),
-            actor=str(actor.account_id),
+            actor=str(answer.actor.account_id),
         )
-        headers = common_headers(self.settings, name)
-        start_response("204 NO CONTENT", [*headers, ("Cache-Control", "no-store")])
-        return ()
+        start_response(status, headers)
+        return body
 
+    def _gate(self, name: str) -> Gate:
+        gate: Gate = self.app.extensions["fieldwright.gates"][name]
+        return gate
 
-def _nothing_new_for(environ: dict[str, Any]) -> Actor | None:
-    """Return who asks, if there is nothing new for them; None when the view has to look."""
-    said = _said(environ)
-    header = environ.get("HTTP_AUTHORIZATION", "")
-    if said is None or header[:7] != "Bearer " or len(header) > 200:
-        return None
-    try:
+    def _pull(self, environ: dict[str, Any], _name: str) -> _Answer | None:
+        """Answer a pull; None when the view has to look."""
+        said, token = _said(environ, LARGEST_PULL), _token(environ)
+        if said is None or token is None or not _is_usual_pull(said):
+            return None
         device_id = UUID(said["device_id"])
-        actor, _ = actor_for(header[7:])
-        if actor.device_id != device_id or actor.device_state != DeviceState.ACTIVE:
-            return None
-        require(actor, "sync")
-        if not pull.up_to_date(actor, schema=said["schema"], cursor=said["cursor"]):
-            return None
+        with self._gate("pull").at_once() as free:
+            if not free:
+                return None
+            actor, _ = actor_for(token)
+            if not _may_sync(actor, device_id):
+                return None
+            cursor, schema = said.get("cursor"), said["schema"]
+            if cursor is not None and pull.up_to_date(actor, schema=schema, cursor=cursor):
+                contacts.note_pull(actor, device_id)
+                return _Answer(actor, None)
+            # Who asks, and what is new for them, out of one snapshot.
+            org_id = org_of(token)
+            with snapshot(org_id) as connection:
+                actor, _ = known_by(connection, org_id, token)
+                if not _may_sync(actor, device_id):
+                    return None
+                page = pull.pull(
+                    actor,
+                    device_id=device_id,
+                    schema=schema,
+                    cursor=cursor,
+                    limit=said.get("limit", pull.USUAL_LIMIT),
+                    max_bytes=said.get("max_bytes"),
+                    snapshot=connection,
+                )
         contacts.note_pull(actor, device_id)
-    except (DomainError, SQLAlchemyError, ValueError):
-        # The view finds the same, and says it as it is to be said.
-        return None
-    return actor
+        return _Answer(actor, page)
+
+    def _push(self, environ: dict[str, Any], name: str) -> _Answer | None:
+        """Apply a push; None when the view has to look, which answers what was applied from its receipts."""
+        said, token = _said(environ, LARGEST_PUSH), _token(environ)
+        if said is None or token is None or not _is_usual_push(said):
+            return None
+        device_id = UUID(said["device_id"])
+        actor, _ = actor_for(token)
+        if not _may_sync(actor, device_id):
+            return None
+        with self._gate("push").at_once() as free:
+            if not free:
+                return None
+            done = push.push(actor.with_request(name), **(said | {"device_id": device_id}))
+        return _Answer(actor, dumps(done))
 
 
-def _said(environ: dict[str, Any]) -> dict[str, Any] | None:
-    """Return what a pull of the usual form says; the body can be read again afterwards."""
+def _may_sync(actor: Actor, device_id: UUID) -> bool:
+    if actor.device_id != device_id or actor.device_state != DeviceState.ACTIVE:
+        return False
+    require(actor, "sync")
+    return True
+
+
+def _token(environ: dict[str, Any]) -> str | None:
+    header = environ.get("HTTP_AUTHORIZATION", "")
+    return header[7:] if header[:7] == "Bearer " and len(header) <= 200 else None
+
+
+def _said(environ: dict[str, Any], largest: int) -> dict[str, Any] | None:
+    """Return what the body says, if it is an object; it can be read again afterwards."""
     length = environ.get("CONTENT_LENGTH", "")
     usual = environ.get("CONTENT_TYPE", "").startswith("application/json") and length.isdecimal()
-    if not usual or not 0 < int(length) <= LARGEST:
+    if not usual or not 0 < int(length) <= largest:
         return None
     raw = environ["wsgi.input"].read(int(length))
     environ["wsgi.input"] = io.BytesIO(raw)
@@ -98,16 +192,38 @@ def _said(environ: dict[str, Any]) -> dict[str, Any] | None:
         said = orjson.loads(raw)
     except orjson.JSONDecodeError:
         return None
-    if not isinstance(said, dict) or not said.keys() <= _FIELDS:
-        return None
-    usual = (
-        isinstance(said.get("device_id"), str)
-        and isinstance(said.get("cursor"), str)
+    return said if isinstance(said, dict) and isinstance(said.get("device_id"), str) else None
+
+
+def _is_usual_pull(said: dict[str, Any]) -> bool:
+    return (
+        said.keys() <= _PULL_FIELDS
+        and (said.get("cursor") is None or 0 < len(_text(said["cursor"])) <= 8000)
         and _whole(said.get("schema"), 0, 1000)
         and _whole(said.get("limit", 1), 1, 5000)
         and (said.get("max_bytes") is None or _whole(said["max_bytes"], 1000, 64 * 1024 * 1024))
     )
-    return said if usual else None
+
+
+def _is_usual_push(said: dict[str, Any]) -> bool:
+    version = said.get("app_version", "1")
+    mutations = said.get("mutations")
+    return (
+        said.keys() <= _PUSH_FIELDS
+        and 0 < len(_text(version)) <= 40
+        and version.isprintable()
+        and version.strip() == version
+        and _whole(said.get("schema"), 0, 1000)
+        and _whole(said.get("unsent", 0), 0, _MOST_UNSENT)
+        and _whole(said.get("confirmed_seq", 0), 0, _LARGEST_NUMBER)
+        and isinstance(said.get("device_time"), str | None)
+        and isinstance(mutations, list)
+        and len(mutations) <= MOST_MUTATIONS
+    )
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def _whole(value: Any, least: int, most: int) -> bool:

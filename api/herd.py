@@ -45,6 +45,16 @@ class Gate:
         finally:
             self._slots.release()
 
+    @contextmanager
+    def at_once(self) -> Iterator[bool]:
+        """Be one of those at work, if there is a place without waiting; say whether there was."""
+        free = self._slots.acquire(blocking=False)
+        try:
+            yield free
+        finally:
+            if free:
+                self._slots.release()
+
     def _queued(self) -> bool:
         """Wait for a place, when the queue is not too long already."""
         with self._lock:

@@ -196,7 +196,7 @@ def record_repair(
     }
     repair = next(iter(unit.rows_of(Repair.order_no, order_no)), None)
     if repair is None:
-        repair = unit.add(Repair(id=new_id(), order_no=order_no, asset_id=asset.id, **line))
+        repair = unit.bring(Repair, order_no=order_no, asset_id=asset.id, **line)
     else:
         for name, value in line.items():
             setattr(repair, name, value)

@@ -11,7 +11,7 @@ import orjson
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core import bulk, clock
+from core import bulk, clock, driver
 from core.actor import Actor
 from core.models import Base
 
@@ -93,7 +93,7 @@ def write(connection: sa.Connection, actor: Actor, changes: list[Change]) -> Non
     sqlite = connection.dialect.name == "sqlite"
     org: Any = actor.org_id.hex if sqlite else actor.org_id
     mark = "?" if sqlite else "%b"
-    taken = connection.exec_driver_sql(_TAKE.format(mark), (org, len(changes), _FIRST)).one()
+    taken = driver.run(connection, _TAKE.format(mark), (org, len(changes), _FIRST)).fetchone()
     n, previous = taken[0], bytes(taken[1])
     now = clock.now()
     rows = []
@@ -129,7 +129,7 @@ def write(connection: sa.Connection, actor: Actor, changes: list[Change]) -> Non
             }
         )
     bulk.insert(connection, entries, rows)
-    connection.exec_driver_sql(_CLOSE.format(mark), (previous, org))
+    driver.run(connection, _CLOSE.format(mark), (previous, org))
 
 
 @dataclass(frozen=True, slots=True)

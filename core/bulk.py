@@ -15,7 +15,9 @@ import orjson
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from core import driver
 from core.database import UTCDateTime
+from core.ids import read_id
 
 _ARRAYS: dict[type, str] = {
     sa.Uuid: "uuid",
@@ -52,31 +54,38 @@ def insert(
     names = tuple(rows[0])
     shape = (tuple(keep) if keep is not None else None, tuple(replace), tuple(returning))
     if connection.dialect.name == "postgresql":
-        result = connection.exec_driver_sql(
-            _arrays(table, names, *shape), _columns(table, names, rows)
-        )
-    elif returning:
-        result = connection.execute(_statement(table, *shape), rows)
-    else:
-        statement = _one_row(table, names, *shape[:2])
-        result = connection.exec_driver_sql(statement, _tuples(table, names, rows))
-    return list(result) if returning else []
+        found = driver.run(connection, _arrays(table, names, *shape), _columns(table, names, rows))
+        return found.fetchall() if returning else []
+    if returning:
+        return list(connection.execute(_statement(table, *shape), rows))
+    driver.run_many(connection, _one_row(table, names, *shape[:2]), _tuples(table, names, rows))
+    return []
 
 
-def update(connection: sa.Connection, table: Any, rows: Sequence[dict[str, Any]]) -> int:
-    """Change rows of one organisation, each by its id and the version it was read at.
+def update(
+    connection: sa.Connection, table: Any, rows: Sequence[dict[str, Any]], *, counted: bool = True
+) -> int:
+    """Change rows of one organisation, each by its id and, where changes are `counted`, the version it was read at.
 
-    Every row names `org_id`, `id`, `version` and the same columns; the version counts up by one.
+    Every row names `org_id`, `id` and the same columns, and `version`, which counts up by one.
     Returns how many were found.
     """
     names = tuple(name for name in rows[0] if name not in _KEY)
+    key = ("id", "version") if counted else ("id",)
     if connection.dialect.name == "postgresql":
-        arrays = _columns(table, ("id", "version", *names), rows)
-        result = connection.exec_driver_sql(_updates(table, names), (*arrays, rows[0]["org_id"]))
+        arrays = _columns(table, (*key, *names), rows)
+        text = _updates(table, names, counted)
+        found = driver.run(connection, text, (*arrays, rows[0]["org_id"]))
     else:
-        tuples = _tuples(table, (*names, *_KEY), rows)
-        result = connection.exec_driver_sql(_one_update(table, names), tuples)
-    return result.rowcount
+        tuples = _tuples(table, (*names, "org_id", *key), rows)
+        found = driver.run_many(connection, _one_update(table, names, counted), tuples)
+    return int(found.rowcount)
+
+
+@functools.cache
+def carries(table: Any, names: tuple[str, ...]) -> bool:
+    """Tell whether values of these columns can travel in arrays."""
+    return all(any(isinstance(table.c[name].type, base) for base in _ARRAYS) for name in names)
 
 
 def among(connection: sa.Connection, column: Any, values: Iterable[Any]) -> Any:
@@ -105,14 +114,22 @@ def select(
     if not values:
         return []
     sqlite = connection.dialect.name == "sqlite"
-    text = _selecting(table, names, column, tuple(name for name, _ in equal), order, lock, sqlite)
-    fixed = [_packed(table, name, value, sqlite) for name, value in (("org_id", org_id), *equal)]
-    wanted = [_packed(table, column, value, sqlite) for value in values]
+    text = selecting(
+        table,
+        names,
+        column,
+        equal=tuple(name for name, _ in equal),
+        order=order,
+        lock=lock,
+        sqlite=sqlite,
+    )
+    fixed = [packed(table, name, value, sqlite) for name, value in (("org_id", org_id), *equal)]
+    wanted = [packed(table, column, value, sqlite) for value in values]
     given: Any = orjson.dumps(wanted).decode() if sqlite else wanted
-    rows = connection.exec_driver_sql(text, (*fixed, given)).fetchall()
+    rows: list[tuple[Any, ...]] = driver.run(connection, text, (*fixed, given)).fetchall()
     unpackers = _unpackers(table, names, sqlite)
     if unpackers is None:
-        return [tuple(row) for row in rows]
+        return rows
     return [
         tuple(
             value if unpack is None or value is None else unpack(value)
@@ -122,21 +139,24 @@ def select(
     ]
 
 
-def _packed(table: Any, name: str, value: Any, sqlite: bool) -> Any:
+def packed(table: Any, name: str, value: Any, sqlite: bool) -> Any:
+    """Return the value of this column as it travels to the driver."""
     (pack,) = _packers(table, (name,), sqlite=sqlite)
     return value if pack is None else pack(value)
 
 
 @functools.cache
-def _selecting(
+def selecting(
     table: Any,
     names: tuple[str, ...],
     column: str,
-    equal: tuple[str, ...],
-    order: str | None,
-    lock: bool,
+    *,
+    equal: tuple[str, ...] = (),
+    order: str | None = None,
+    lock: bool = False,
     sqlite: bool,
 ) -> str:
+    """Return the text that reads these columns of the rows whose `column` holds one of some values."""
     mark = "?" if sqlite else "%b"
     # One text however many values there are, so that it is prepared once.
     among = (
@@ -166,7 +186,7 @@ def _unpacker(kind: Any, sqlite: bool) -> _Packer | None:
     if not sqlite:
         return None
     if isinstance(kind, sa.Uuid):
-        return UUID
+        return read_id
     if isinstance(kind, sa.JSON):
         return orjson.loads
     if isinstance(kind, sa.Boolean):
@@ -177,20 +197,24 @@ def _unpacker(kind: Any, sqlite: bool) -> _Packer | None:
 
 
 @functools.cache
-def _updates(table: Any, names: tuple[str, ...]) -> str:
-    picked, given = _unnested(table, ("id", "version", *names))
-    sets = [f'"{name}" = {value}' for name, value in zip(names, picked[2:], strict=True)]
-    return (
-        f"UPDATE {table.name} AS row SET {', '.join([*sets, 'version = row.version + 1'])} "  # noqa: S608 - our own names
-        f"FROM {given} "
-        f"WHERE row.org_id = %b AND row.id = {picked[0]} AND row.version = {picked[1]}"
-    )
+def _updates(table: Any, names: tuple[str, ...], counted: bool) -> str:
+    key = ("id", "version") if counted else ("id",)
+    picked, given = _unnested(table, (*key, *names))
+    values = picked[len(key) :]
+    sets = [f'"{name}" = {value}' for name, value in zip(names, values, strict=True)]
+    text = f"UPDATE {table.name} AS row SET {', '.join(sets + _COUNT * counted)} FROM {given} "  # noqa: S608 - our own names
+    text += f"WHERE row.org_id = %b AND row.id = {picked[0]}"
+    return f"{text} AND row.version = {picked[1]}" if counted else text
+
+
+_COUNT = ["version = row.version + 1"]
 
 
 @functools.cache
-def _one_update(table: Any, names: tuple[str, ...]) -> str:
-    sets = ", ".join([*(f'"{name}" = ?' for name in names), "version = version + 1"])
-    return f"UPDATE {table.name} SET {sets} WHERE org_id = ? AND id = ? AND version = ?"  # noqa: S608 - our own names
+def _one_update(table: Any, names: tuple[str, ...], counted: bool) -> str:
+    sets = [f'"{name}" = ?' for name in names] + ["version = version + 1"] * counted
+    text = f"UPDATE {table.name} SET {', '.join(sets)} WHERE org_id = ? AND id = ?"  # noqa: S608 - our own names
+    return f"{text} AND version = ?" if counted else text
 
 
 @functools.cache
@@ -273,14 +297,13 @@ def _tuples(
     table: Any, names: tuple[str, ...], rows: Sequence[dict[str, Any]]
 ) -> list[tuple[Any, ...]]:
     """Return the rows as tuples of what SQLite holds."""
-    pairs = list(zip(names, _packers(table, names, sqlite=True), strict=True))
-    return [
-        tuple(
-            row[name] if pack is None or row[name] is None else pack(row[name])
-            for name, pack in pairs
-        )
-        for row in rows
+    columns = [
+        [row[name] for row in rows]
+        if pack is None
+        else [None if (value := row[name]) is None else pack(value) for row in rows]
+        for name, pack in zip(names, _packers(table, names, sqlite=True), strict=True)
     ]
+    return list(zip(*columns, strict=True))
 
 
 @functools.cache

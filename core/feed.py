@@ -22,8 +22,8 @@ import orjson
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core import bulk, clock
-from core.ids import new_id
+from core import bulk, clock, driver
+from core.ids import new_id, read_id
 from core.models import Base, Number, Synced
 
 Link = tuple[str, UUID]
@@ -249,7 +249,7 @@ def _insert_documents(connection: sa.Connection, new: list[dict[str, Any]]) -> d
     """Insert new documents and return their numbers."""
     if connection.dialect.name == "sqlite":
         # Its one writer is us: what comes after the last number is ours to give.
-        last = connection.exec_driver_sql("SELECT max(no) FROM document").scalar() or 0
+        last = driver.run(connection, "SELECT max(no) FROM document").fetchone()[0] or 0
         rows = [row | {"no": no} for no, row in enumerate(new, start=last + 1)]
         bulk.insert(connection, documents, rows)
         return {(row["entity"], row["id"]): row["no"] for row in rows}
@@ -338,7 +338,7 @@ def _plain(links: Iterable[Link]) -> list[list[str]]:
 
 
 def _links(row: Any) -> set[Link]:
-    return {(name, UUID(row_id)) for name, row_id in row.links}
+    return {(name, read_id(row_id)) for name, row_id in row.links}
 
 
 class _Stored(NamedTuple):
@@ -456,15 +456,24 @@ def _move_children(
     """Let what hangs on these documents come and go with them."""
     hung = {node.no: node.hung for node in nodes.values() if node.hung}
     for chunk in _chunks(sorted(moving)):
-        query = (
-            sa.select(hangings.c.parent_no, documents.c.entity, documents.c.id)
-            .join(documents, documents.c.no == hangings.c.child_no)
-            .where(bulk.among(connection, hangings.c.parent_no, chunk))
-        )
-        for parent_no, entity, row_id in connection.execute(query):
+        sqlite = connection.dialect.name == "sqlite"
+        given: Any = orjson.dumps(chunk).decode() if sqlite else (list(chunk),)
+        found = driver.run(connection, _HUNG[sqlite], (given,) if sqlite else given).fetchall()
+        for parent_no, entity, said in found:
+            row_id = read_id(said) if sqlite else said
             if (entity, row_id) not in hung.get(parent_no, ()):
                 held, holds = moving[parent_no]
                 _owe(owed.setdefault((entity, row_id), {}), gained=holds, lost=held)
+
+
+_HUNG_ON = (
+    "SELECT h.parent_no, d.entity, d.id FROM hanging AS h "
+    "JOIN document AS d ON d.no = h.child_no WHERE h.parent_no {}"
+)
+_HUNG = {
+    True: _HUNG_ON.format("IN (SELECT value FROM json_each(?))"),
+    False: _HUNG_ON.format("= ANY(%b::int8[])"),
+}
 
 
 def _number(connection: sa.Connection, org_id: UUID, nodes: dict[Link, _Node]) -> None:
@@ -503,20 +512,23 @@ def _number(connection: sa.Connection, org_id: UUID, nodes: dict[Link, _Node]) -
             rows.append(_entry(org_id, numbers[name], node, seq, name, now))
     bulk.insert(connection, entries, rows, keep=("scope_no", "document_no"), replace=_MOVING)
     recounts = [
-        {"this": numbers[name], "that": node.no, "now": node.reasons(name)}
+        (node.reasons(name), numbers[name], node.no)
         for name, members in recounted.items()
         for node in members
     ]
-    if recounts:
-        connection.execute(_RECOUNT, recounts)
+    if not recounts:
+        return
+    if connection.dialect.name == "sqlite":
+        driver.run_many(connection, _RECOUNT, recounts)
+    else:
+        driver.run(connection, _RECOUNTS, tuple(map(list, zip(*recounts, strict=True))))
 
 
-_RECOUNT = (
-    entries.update()
-    .where(
-        entries.c.scope_no == sa.bindparam("this"), entries.c.document_no == sa.bindparam("that")
-    )
-    .values(reasons=sa.bindparam("now"))
+_RECOUNT = "UPDATE feed_entry SET reasons = ? WHERE scope_no = ? AND document_no = ?"
+_RECOUNTS = (
+    "UPDATE feed_entry AS entry SET reasons = c0 "
+    "FROM unnest(%b::int8[], %b::int8[], %b::int8[]) AS given(c0, c1, c2) "
+    "WHERE scope_no = c1 AND document_no = c2"
 )
 
 
@@ -621,5 +633,5 @@ def _advance(connection: sa.Connection, scope_no: int, by: int, rows_delta: int,
     """Take `by` numbers; the row stays locked until the commit, so that numbers follow commits."""
     low, high = total & 0xFFFFFFFF, total >> 32
     values = (by, rows_delta, low, high, low, scope_no)
-    moved = connection.exec_driver_sql(_ADVANCES[connection.dialect.name], values)
-    return int(moved.scalar_one())
+    moved = driver.run(connection, _ADVANCES[connection.dialect.name], values)
+    return int(moved.fetchone()[0])

@@ -27,7 +27,7 @@ import structlog
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core import clock
+from core import bulk, clock
 from core.actor import Actor
 from core.database import Database, bound
 from core.errors import NotFound
@@ -170,7 +170,7 @@ def enqueue_listeners(connection: sa.Connection, org_id: UUID, events: Iterable[
         for name in LISTENERS.get(type(event), [])
     ]
     if rows:
-        connection.execute(jobs.insert(), rows)
+        bulk.insert(connection, jobs, rows)
     return len(rows)
 
 

@@ -58,7 +58,12 @@ def _make_picker(shape: Shape) -> Callable[[Any], dict[str, Any]]:
             else:
                 found = dict(zip(names, from_map(obj), strict=True))
         else:
-            found = dict(zip(names, from_row(obj), strict=True))
+            try:
+                # A row as the mapper loaded it has all of it at hand; asking the mapper takes longer.
+                values = from_map(obj.__dict__)
+            except (KeyError, AttributeError):
+                values = from_row(obj)
+            found = dict(zip(names, values, strict=True))
         for name, inner in nested.items():
             if (value := found.get(name)) is not None:
                 found[name] = (

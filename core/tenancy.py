@@ -31,9 +31,6 @@ def wall(session: Session, org_id: Any) -> None:
 
 
 def _criteria(state: ORMExecuteState) -> None:
-    if state.is_select and state.execution_options.get("walled"):
-        # It names the organisation itself; see core/unit.py.
-        return
     org_id = state.session.info["org_id"]
     if not state.is_orm_statement:
         tables = {t.name for t in _tables_of(state.statement)}

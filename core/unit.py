@@ -5,7 +5,6 @@ the change feed, the audit trail.
 """
 
 import contextlib
-import functools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,12 +13,11 @@ from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy import event
-from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import InstrumentedAttribute, LoaderCallableStatus, Session
 from sqlalchemy.orm.attributes import instance_state
 from sqlalchemy.orm.util import identity_key
 
-from core import audit, bulk, changes, clock, feed, jobs, rows, tenancy
+from core import audit, bulk, changes, clock, driver, feed, jobs, reads, rows, tenancy
 from core.actor import Actor
 from core.database import bound, retried
 from core.errors import NotFound
@@ -30,6 +28,7 @@ from core.models import Identified, Merged, Synced, Tenanted, Versioned
 T = TypeVar("T")
 R = TypeVar("R", bound=Identified)
 A = TypeVar("A", bound=Tenanted)
+V = TypeVar("V", bound=Versioned)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +83,9 @@ class Unit:
         self._rows_of: dict[tuple[type, str, Any], list[Any]] = {}
         # Rows that are written together, past the mapper, and not changed in this unit.
         self._appended: list[Any] = []
+        # Those among them that may be changed once they are written.
+        self._brought: set[int] = set()
+        self._attached: list[Any] = []
         self._written: list[Any] = []
         self._step: Step | None = None
         self._step_of: dict[int, Step] = {}
@@ -112,11 +114,9 @@ class Unit:
         return identity_key(model, (self.org_id, row_id)) in self.session.identity_map
 
     def _fetch(self, model: type[R], row_id: UUID, *, lock: bool) -> R | None:
-        """Read a row that the session does not hold yet: as `Session.get` does, with a statement made once."""
-        wanted: Any = model
-        values = {"org_id": self.org_id, "row_id": row_id}
-        found: R | None = self.session.scalar(_one(wanted, lock), values)
-        return found
+        """Read a row that the session does not hold yet."""
+        found = reads.read(self.session, model, "id", [row_id], org_id=self.org_id, lock=lock)
+        return found[0] if found else None
 
     def take(self, model: type[R], row_id: UUID) -> R | None:
         """Return the row as it is now, locked against other writers until the end of the unit."""
@@ -145,7 +145,8 @@ class Unit:
         step = self._step
         if step is not None:
             another = self._step_of.get(id(row), step) is not step
-            if another and _audited(row) and instance_state(row).modified:
+            unwritten = instance_state(row).modified or id(row) in self._brought
+            if another and unwritten and _audited(row):
                 self.session.flush()
             step.rows[id(row)] = row
         return row
@@ -187,8 +188,9 @@ class Unit:
             self._rows_of[(model, column.key, getattr(row, column.key))].append(row)
 
     def _read(self, column: Any, values: list[Any], *, lock: bool) -> list[Any]:
-        query = _several(column, lock, self.session.connection().dialect.name)
-        read = list(self.session.scalars(query, {"org_id": self.org_id, "among": values}))
+        read = reads.read(
+            self.session, column.class_, column.key, values, org_id=self.org_id, lock=lock
+        )
         for row in read:
             key = (type(row), row.id.int)
             # The session itself holds its rows weakly.
@@ -274,15 +276,28 @@ class Unit:
             self._step.made += 1
         return row
 
+    def bring(self, model: type[V], **values: Any) -> V:
+        """Put a new row into the transaction, quicker than `add` for many; it may be changed like any other."""
+        row = self.append(model, **values)
+        self._brought.add(id(row))
+        if self._step is not None and isinstance(row, Synced):
+            self._step.changed[id(row)] = row
+        return row
+
     def _write_appended(self) -> None:
         if not self._appended:
             return
         written, self._appended = self._appended, []
+        brought, self._brought = self._brought, set()
         rows.insert(self.session.connection(), written)
         for row in written:
             if _noted(row):
                 self._keep_change(row, {}, _values(row, filled=True), fresh=True)
-        self._written += written
+            if id(row) in brought:
+                reads.attach(self.session, row)
+                self._attached.append(row)
+            else:
+                self._written.append(row)
 
     def record(self, event_: Event) -> None:
         """Note that something has happened; its listeners run after the commit."""
@@ -322,6 +337,7 @@ class Unit:
         self.session.flush()
         mark, events, queued = len(self._changes), len(self.events), self.queued
         notices, written = len(self.notices), len(self._written)
+        attached = len(self._attached)
         known, locked, absent = dict(self._known), set(self._locked), set(self._absent)
         rows_of = {key: list(rows) for key, rows in self._rows_of.items()}
         nested = self.session.begin_nested()
@@ -333,8 +349,12 @@ class Unit:
             for row, *_ in self._changes[mark:]:
                 if row in self.session:
                     self.session.expire(row)
+            for row in self._attached[attached:]:
+                self.session.expunge(row)
             del self._changes[mark:], self.events[events:], self.notices[notices:]
+            del self._attached[attached:]
             del self._appended[:], self._written[written:]
+            self._brought.clear()
             # A lock taken after the savepoint went with it.
             self._known, self._locked, self._absent = known, locked, absent
             self._rows_of = rows_of
@@ -372,18 +392,16 @@ class Unit:
             if instance_state(row).modified:
                 raise RuntimeError(f"An appended {type(row).__name__} is not changed; add it.")
         connection = self.session.connection()
-        self.queued += jobs.enqueue_listeners(connection, self.org_id, self.events)
         synced: dict[int, tuple[Synced, bool]] = {}
         for row, change, _ in self._changes:
             if isinstance(row, Synced):
                 fresh = synced[id(row)][1] if id(row) in synced else change.fresh
                 synced[id(row)] = (row, fresh)
-        feed.write(
-            connection,
-            self.org_id,
-            [feed.render(row, fresh=fresh) for row, fresh in synced.values()],
-        )
-        audit.write(connection, self.actor, self._merged_changes())
+        rendered = [feed.render(row, fresh=fresh) for row, fresh in synced.values()]
+        with driver.without_waiting(connection):
+            self.queued += jobs.enqueue_listeners(connection, self.org_id, self.events)
+            feed.write(connection, self.org_id, rendered)
+            audit.write(connection, self.actor, self._merged_changes())
         self.session.commit()
         if self.queued:
             jobs.wake()
@@ -440,15 +458,15 @@ class Unit:
             step.changed[id(row)] = row
 
     def _before_flush(self, session: Session, _context: Any, _instances: Any) -> None:
-        """Write many changed rows of one table together, before the mapper writes the rest one by one."""
+        """Write the changed rows of each table together, before the mapper writes the new ones."""
         changed = []
         for row in session.dirty:
             if names := changes.changed_names(row):
                 if isinstance(row, Merged):
                     names = self._touch(row, names)
-                if isinstance(row, Versioned):
+                if isinstance(row, Identified):
                     changed.append((row, names))
-        if len(changed) < changes.WORTH_IT:
+        if not changed:
             return
         for row, names in changes.write_together(session, changed):
             if _noted(row):
@@ -462,34 +480,6 @@ class Unit:
             at: Any = row.version + 1
             row.touched = row.touched | dict.fromkeys(changed, [at, device] if device else at)
         return [*names, "touched"] if changed and "touched" not in names else names
-
-
-@functools.cache
-def _one(model: Any, lock: bool) -> Any:
-    """Return the statement that reads one row; it names the organisation, so the wall lets it pass."""
-    query = sa.select(model).where(
-        model.org_id == sa.bindparam("org_id"), model.id == sa.bindparam("row_id")
-    )
-    if lock:
-        query = query.with_for_update(key_share=True)
-    return query.execution_options(walled=True)
-
-
-@functools.cache
-def _several(column: Any, lock: bool, dialect: str) -> Any:
-    """Return the statement that reads the rows whose column holds one of some values, in the order of ids."""
-    model = column.class_
-    if dialect == "postgresql":
-        kind = postgresql.ARRAY(column.type)
-        among = column == sa.any_(sa.bindparam("among", type_=kind))
-    else:
-        among = column.in_(sa.bindparam("among", expanding=True))
-    query = sa.select(model).where(model.org_id == sa.bindparam("org_id"), among)
-    query = query.order_by(model.id).execution_options(walled=True)
-    if lock:
-        # What was read before the lock may be old.
-        query = query.with_for_update(key_share=True).execution_options(populate_existing=True)
-    return query
 
 
 _WATCHED: dict[type, Callable[[], None]] = {}

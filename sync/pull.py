@@ -11,7 +11,7 @@ from uuid import UUID
 import orjson
 import sqlalchemy as sa
 
-from core import clock, feed
+from core import clock, driver, feed
 from core.actor import Actor
 from core.database import bound
 from core.errors import Busy, Forbidden, Invalid
@@ -26,6 +26,7 @@ from sync.versions import SCHEMA, check_schema, lowered
 
 DEFAULT_BYTES = 4 * 1024 * 1024
 MOST_SCOPES = 16
+USUAL_LIMIT = 1000
 # How many documents are fetched before it is known how large they are.
 FIRST_ROWS = 64
 MOST_ROWS = 1000
@@ -83,7 +84,7 @@ def pull(
     device_id: UUID,
     schema: int,
     cursor: str | None = None,
-    limit: int = 1000,
+    limit: int = USUAL_LIMIT,
     max_bytes: int | None = None,
     snapshot: sa.Connection | None = None,
 ) -> bytes | None:
@@ -182,11 +183,7 @@ def _look(
     """Return the epoch and the scopes: all that a pull with nothing new has to read."""
     sqlite = connection.dialect.name == "sqlite"
     values: Any = (org_id.hex, *wanted) if sqlite else (org_id, list(wanted))
-    # Asked by every phone every minute, so it goes straight to the driver.
-    cursor = connection.connection.cursor()
-    cursor.execute(_looking(sqlite, len(wanted)), values)
-    rows = cursor.fetchall()
-    cursor.close()
+    rows = driver.ask(connection, _looking(sqlite, len(wanted)), values)
     return _found(rows, wanted)
 
 
@@ -198,8 +195,7 @@ def _found(rows: Sequence[Any], wanted: Sequence[str]) -> tuple[UUID, list[_Scop
     }
     # A scope in which nothing has ever been is as good as an empty one.
     scopes = [found.get(name) or _Scope(0, name, 0, 0, 0, 0) for name in wanted]
-    epoch = rows[0][0]
-    return epoch if isinstance(epoch, UUID) else UUID(epoch), scopes
+    return _id(rows[0][0]), scopes
 
 
 _LOOK = (
@@ -229,19 +225,11 @@ def _glance(org_id: UUID, wanted: tuple[str, ...]) -> str:
 
 
 _NEXT = (
-    sa.select(
-        _entries.c.seq,
-        _entries.c.present,
-        _entries.c.document_no,
-        _documents.c.entity,
-        _documents.c.id,
-        _documents.c.body,
-    )
-    .join(_documents, _documents.c.no == _entries.c.document_no)
-    .where(_entries.c.scope_no == sa.bindparam("scope_no"), _entries.c.seq > sa.bindparam("after"))
-    .order_by(_entries.c.seq)
-    .limit(sa.bindparam("most"))
+    "SELECT e.seq, e.present, e.document_no, d.entity, d.id, d.body "
+    "FROM feed_entry AS e JOIN document AS d ON d.no = e.document_no "
+    "WHERE e.scope_no = {0} AND e.seq > {0} ORDER BY e.seq LIMIT {0}"
 )
+_NEXT_OF = {"sqlite": _NEXT.format("?"), "postgresql": _NEXT.format("%b::int8")}
 
 
 def _collect(
@@ -260,6 +248,7 @@ def _collect(
     size = sum(map(len, changes))
     rows_at_once = FIRST_ROWS
     old = at.schema < SCHEMA
+    text = _NEXT_OF[connection.dialect.name]
     for scope in moved:
         seen, since = at.seen.setdefault(scope.name, [0, scope.counter])
         prefix = b'{"scope":' + orjson.dumps(scope.name) + b","
@@ -268,28 +257,24 @@ def _collect(
             if room <= 0 or (size >= max_bytes and changes):
                 return False
             most = min(room, rows_at_once)
-            rows = connection.execute(
-                _NEXT, {"scope_no": scope.no, "after": seen, "most": most}
-            ).all()
-            held_elsewhere = _held(
-                connection, [r.document_no for r in rows if not r.present], scope, wanted, at.org_id
-            )
-            for row in rows:
-                if row.present:
-                    body = lowered(row.entity, row.body) if old else row.body
-                    change = prefix + body[1:]
-                elif row.seq > since:
-                    op = "leave" if row.document_no in held_elsewhere else "remove"
-                    said = {"op": op, "scope": scope.name, "entity": row.entity, "id": row.id}
+            rows = driver.ask(connection, text, (scope.no, seen, most))
+            gone = [document_no for _, present, document_no, *_ in rows if not present]
+            held_elsewhere = _held(connection, gone, scope, wanted, at.org_id)
+            for seq, present, document_no, entity, row_id, body in rows:
+                if present:
+                    change = prefix + (lowered(entity, body) if old else body)[1:]
+                elif seq > since:
+                    op = "leave" if document_no in held_elsewhere else "remove"
+                    said = {"op": op, "scope": scope.name, "entity": entity, "id": _id(row_id)}
                     change = orjson.dumps(said)
                 else:
-                    seen = at.seen[scope.name][0] = row.seq
+                    seen = at.seen[scope.name][0] = seq
                     continue
                 if changes and size + len(change) > max_bytes:
                     return False
                 changes.append(change)
                 size += len(change) + 1
-                seen = at.seen[scope.name][0] = row.seq
+                seen = at.seen[scope.name][0] = seq
             if len(rows) < most:
                 # Numbers are given densely, but a rolled-back page must not hold anybody up.
                 seen = at.seen[scope.name][0] = scope.counter
@@ -297,6 +282,10 @@ def _collect(
                 mean = size // len(changes) + 1
                 rows_at_once = max(FIRST_ROWS, min(MOST_ROWS, (max_bytes - size) // mean + 1))
     return True
+
+
+def _id(said: Any) -> UUID:
+    return said if isinstance(said, UUID) else UUID(said)
 
 
 def _held(

@@ -5,11 +5,13 @@ import threading
 import pytest
 import sqlalchemy as sa
 
-from assets.models import Customer
+from assets.actions import record_repair
+from assets.models import Asset, Customer, Repair
 from assets.queries import customers
+from core import feed
 from core.database import Database
 from core.errors import Conflict, Invalid, StaleVersion
-from core.unit import perform, reading, unit_of_work
+from core.unit import Unit, perform, reading, unit_of_work
 from tests.makers import Maker
 from work import actions as work
 from work.models import Comment, WorkOrder
@@ -34,6 +36,57 @@ def test_a_unit_that_raises_writes_nothing(make: Maker) -> None:
         raise Conflict("No")
     with reading(make.system) as unit:
         assert unit.session.scalars(sa.select(Comment)).all() == []
+
+
+def test_a_row_that_was_brought_is_changed_like_any_other(make: Maker) -> None:
+    asset = make.asset()
+
+    def line(unit: Unit, title: str) -> Repair:
+        return record_repair(
+            unit,
+            unit.must(Asset, asset.id, "gone"),
+            order_no="W-1",
+            day=unit.happened_at.date(),
+            finished_at=unit.happened_at,
+            kind="repair",
+            title=title,
+        )
+
+    with unit_of_work(make.system, action="test") as unit:
+        unit.expect_rows(Repair.order_no, ["W-1"])
+        first = line(unit, "Unwritten")
+        assert line(unit, "Still unwritten") is first
+        unit.session.flush()
+        assert line(unit, "Written") is first
+    with reading(make.system) as unit:
+        (row,) = unit.session.scalars(sa.select(Repair))
+        assert (row.id, row.title, row.version) == (first.id, "Written", 2)
+        document = unit.session.scalars(
+            sa.select(feed.Document).where(
+                feed.Document.org_id == make.org.id, feed.Document.id == row.id
+            )
+        ).one()
+        assert document.version == 2
+
+
+def test_a_row_that_was_brought_inside_an_attempt_that_raises_is_not_there(make: Maker) -> None:
+    asset = make.asset()
+    with unit_of_work(make.system, action="test") as unit:
+        machine = unit.must(Asset, asset.id, "gone")
+        line = {
+            "day": unit.happened_at.date(),
+            "finished_at": unit.happened_at,
+            "kind": "repair",
+            "title": "Inside",
+        }
+        with pytest.raises(Conflict), unit.attempt():
+            record_repair(unit, machine, order_no="W-1", **line)
+            unit.session.flush()
+            raise Conflict("No")
+        assert unit.rows_of(Repair.order_no, "W-1") == []
+        record_repair(unit, machine, order_no="W-1", **(line | {"title": "After"}))
+    with reading(make.system) as unit:
+        assert [row.title for row in unit.session.scalars(sa.select(Repair))] == ["After"]
 
 
 def test_eight_people_who_change_one_order_at_once_lose_no_change(

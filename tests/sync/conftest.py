@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from core import driver
 from core.database import Database
 from people.models import Account, Technician
 from tests.doors import Phone
@@ -50,7 +51,16 @@ def statements(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[
         said.append(statement)
         return ask(statement)
 
+    def heard(go: Callable[..., Any]) -> Callable[..., Any]:
+        def hear(connection: sa.Connection, text: str, *values: Any) -> Any:
+            said.append(text)
+            return go(connection, text, *values)
+
+        return hear
+
     sa.event.listen(database.engine, "before_cursor_execute", note)
     monkeypatch.setattr(database, "ask", asked)
+    for name in ("run", "run_many", "ask"):
+        monkeypatch.setattr(driver, name, heard(getattr(driver, name)))
     yield said
     sa.event.remove(database.engine, "before_cursor_execute", note)

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from flask import Flask
 
 from conformance.client import Client
-from core.database import Database
+from core import driver
 from core.ids import new_id
 from tests.doors import Phone
 from tests.makers import PASSWORD, Maker
@@ -33,27 +33,30 @@ def written(field: Field) -> list[str]:
 
 
 @contextmanager
-def breaking(database: Database, error: Exception) -> Iterator[None]:
+def breaking(error: Exception) -> Iterator[None]:
     """Let the database fail whenever the 37th comment is written."""
 
-    def fail(_conn: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
-        if statement.startswith("INSERT INTO comment") and "No. 37" in str(parameters):
-            raise error
+    def failing(go: Callable[..., Any]) -> Callable[..., Any]:
+        def write(connection: sa.Connection, text: str, values: Any = ()) -> Any:
+            if text.startswith("INSERT INTO comment") and "No. 37" in str(values):
+                raise error
+            return go(connection, text, values)
 
-    sa.event.listen(database.engine, "before_cursor_execute", fail)
-    try:
+        return write
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("run", "run_many"):
+            patch.setattr(driver, name, failing(getattr(driver, name)))
         yield
-    finally:
-        sa.event.remove(database.engine, "before_cursor_execute", fail)
 
 
 def test_h26_a_disk_that_is_full_at_the_37th_of_50_is_answered_and_a_retry_applies_each_once(
-    field: Field, database: Database
+    field: Field,
 ) -> None:
     said = fifty(field)
     body = {"device_id": str(field.phone.device_id), "schema": 2, "mutations": said}
     full = sa.exc.OperationalError("INSERT", {}, Exception("database or disk is full"))
-    with breaking(database, full):
+    with breaking(full):
         broken = field.phone.call("POST", "/v1/sync/push", body)
     assert broken.status_code in (500, 503, 507)
     assert set(broken.json) >= {"code", "message", "request_id"}
@@ -64,11 +67,11 @@ def test_h26_a_disk_that_is_full_at_the_37th_of_50_is_answered_and_a_retry_appli
 
 
 def test_h26_one_that_the_database_never_takes_is_refused_and_the_other_49_are_applied(
-    field: Field, database: Database
+    field: Field,
 ) -> None:
     said = fifty(field)
     never = sa.exc.IntegrityError("INSERT", {}, Exception("a constraint of the database"))
-    with breaking(database, never):
+    with breaking(never):
         answer = field.phone.push(said)
         again = field.phone.push(said)
     assert [r["seq"] for r in answer["results"] if r["status"] != "applied"] == [37]
