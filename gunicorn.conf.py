@@ -1,6 +1,7 @@
 """How gunicorn serves Fieldwright; the command line may say otherwise."""
 
 import gc
+import sys
 from typing import Any
 
 worker_class = "gthread"
@@ -15,3 +16,6 @@ def post_worker_init(_worker: Any) -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
+    # A thread that comes back from the database with a lock in its hands waits no longer for the
+    # interpreter than this; others may be waiting for that lock.
+    sys.setswitchinterval(0.0005)

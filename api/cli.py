@@ -108,7 +108,7 @@ def import_(folder: Path, organisation: str, write: bool) -> None:
 
 @audit_commands.command("verify")
 def verify() -> None:
-    """Walk every organisation's chain and name what was changed."""
+    """Walk every organisation's chains and name what was changed."""
     bad = False
     with bound().reading() as session:
         organisations = session.execute(sa.select(Organisation.id, Organisation.name)).all()
@@ -120,7 +120,7 @@ def verify() -> None:
             f"{name}: {length} entries, {'whole' if not faults else f'{len(faults)} faults'}"
         )
         for fault in faults[:50]:
-            click.echo(f"  entry {fault.n}: {fault.what}")
+            click.echo(f"  chain {fault.lane}, entry {fault.n}: {fault.what}")
         bad = bad or bool(faults)
     if bad:
         raise click.exceptions.Exit(1)

@@ -7,7 +7,8 @@ view as it came: there is one place that refuses and says why.
 
 import io
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -19,7 +20,7 @@ from flask import Flask
 from api import health
 from api.doors import dumps
 from api.headers import common_headers, request_id
-from api.herd import Gate
+from api.herd import WAITED, Gate
 from api.packing import packed
 from core.actor import Actor
 from core.settings import Settings
@@ -33,6 +34,7 @@ from sync.schemas import MOST_MUTATIONS
 log = structlog.get_logger("api")
 
 LARGEST_PULL = 16 * 1024
+MOST_SPOKE = 10_000
 LARGEST_PUSH = 1024 * 1024
 _PULL_FIELDS = {"device_id", "schema", "cursor", "limit", "max_bytes"}
 _PUSH_FIELDS = {
@@ -63,6 +65,8 @@ class Glance:
         self.wsgi: Wsgi = app.wsgi_app
         self.app = app
         self.settings = settings
+        # Phones that have something to fetch, for all we know: their own echo at least.
+        self._spoke: set[UUID] = set()
         self._looks = {"/v1/sync/pull": self._pull, "/v1/sync/push": self._push}
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
@@ -114,9 +118,13 @@ class Glance:
         start_response(status, headers)
         return body
 
-    def _gate(self, name: str) -> Gate:
+    @contextmanager
+    def _passing(self, name: str, environ: dict[str, Any]) -> Iterator[None]:
+        """Wait at the gate that the views stand behind too, but nobody waits twice."""
         gate: Gate = self.app.extensions["fieldwright.gates"][name]
-        return gate
+        environ[WAITED] = True
+        with gate.passing():
+            yield
 
     def _pull(self, environ: dict[str, Any], _name: str) -> _Answer | None:
         """Answer a pull; None when the view has to look."""
@@ -124,14 +132,16 @@ class Glance:
         if said is None or token is None or not _is_usual_pull(said):
             return None
         device_id = UUID(said["device_id"])
-        with self._gate("pull").at_once() as free:
-            if not free:
-                return None
+        with self._passing("pull", environ):
             actor, _ = actor_for(token)
             if not _may_sync(actor, device_id):
                 return None
             cursor, schema = said.get("cursor"), said["schema"]
-            if cursor is not None and pull.up_to_date(actor, schema=schema, cursor=cursor):
+            if (
+                cursor is not None
+                and device_id not in self._spoke
+                and pull.up_to_date(actor, schema=schema, cursor=cursor)
+            ):
                 contacts.note_pull(actor, device_id)
                 return _Answer(actor, None)
             # Who asks, and what is new for them, out of one snapshot.
@@ -149,6 +159,7 @@ class Glance:
                     max_bytes=said.get("max_bytes"),
                     snapshot=connection,
                 )
+        self._spoke.discard(device_id)
         contacts.note_pull(actor, device_id)
         return _Answer(actor, page)
 
@@ -161,10 +172,11 @@ class Glance:
         actor, _ = actor_for(token)
         if not _may_sync(actor, device_id):
             return None
-        with self._gate("push").at_once() as free:
-            if not free:
-                return None
+        with self._passing("push", environ):
             done = push.push(actor.with_request(name), **(said | {"device_id": device_id}))
+        if len(self._spoke) >= MOST_SPOKE:
+            self._spoke.clear()
+        self._spoke.add(device_id)
         return _Answer(actor, dumps(done))
 
 

@@ -12,30 +12,33 @@ from contextlib import contextmanager
 from core.errors import Busy
 
 WAIT_S = 2.0
-# How many wait for each that is at work: no more than come to their turn while they wait.
-QUEUE = 3
+# How many stand at a gate, at work or waiting: enough for a herd's first wave, and no more than leave
+# the process threads for everybody else.
+AT_THE_GATE = 32
+# Where a request notes that it has stood in the queue.
+WAITED = "fieldwright.waited"
 # Spread over this, those who were sent away together do not come back together.
 AGAIN_FROM_S, AGAIN_TO_S = 2, 12
 
 
 class Gate:
-    """Lets so many pass at once; some times as many may wait a moment."""
+    """Lets so many pass at once; others may wait a moment, as long as there are not too many."""
 
-    def __init__(self, most: int, *, wait: float = WAIT_S, queue: int = QUEUE) -> None:
+    def __init__(self, most: int, *, wait: float = WAIT_S, queue: int | None = None) -> None:
         self.most = most
-        self.queue = most * queue
+        self.queue = max(most, AT_THE_GATE - most) if queue is None else queue
         self.wait = wait
         self._slots = threading.Semaphore(most)
         self._lock = threading.Lock()
         self._waiting = 0
 
     @contextmanager
-    def passing(self) -> Iterator[None]:
-        """Be one of those at work.
+    def passing(self, *, waited: bool = False) -> Iterator[None]:
+        """Be one of those at work; who has waited before does not wait again.
 
         Raises Busy, with when to come again.
         """
-        if not (self._slots.acquire(blocking=False) or self._queued()):
+        if not (self._slots.acquire(blocking=False) or (not waited and self._queued())):
             raise Busy(
                 "We are busy just now. Please try again in a moment.",
                 retry_after=random.randint(AGAIN_FROM_S, AGAIN_TO_S),  # noqa: S311 - jitter
@@ -44,16 +47,6 @@ class Gate:
             yield
         finally:
             self._slots.release()
-
-    @contextmanager
-    def at_once(self) -> Iterator[bool]:
-        """Be one of those at work, if there is a place without waiting; say whether there was."""
-        free = self._slots.acquire(blocking=False)
-        try:
-            yield free
-        finally:
-            if free:
-                self._slots.release()
 
     def _queued(self) -> bool:
         """Wait for a place, when the queue is not too long already."""

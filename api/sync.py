@@ -1,15 +1,16 @@
 """The offline door's address: push, pull, both at once, repair, and what devices say of themselves."""
 
+from contextlib import AbstractContextManager
 from typing import Any
 
 import marshmallow as ma
 import orjson
-from flask import Response, current_app, g
+from flask import Response, current_app, g, request
 from flask.blueprints import BlueprintSetupState
 from flask.views import MethodView
 
 from api.doors import Blueprint, answer, current_actor, settings, token_sent
-from api.herd import Gate
+from api.herd import WAITED, Gate
 from core.actor import Actor
 from core.errors import Invalid
 from core.shapes import Shape
@@ -51,15 +52,15 @@ def _set_up_gates(state: BlueprintSetupState) -> None:
 blp.record(_set_up_gates)
 
 
-def _gate(name: str) -> Gate:
+def _passing(name: str) -> AbstractContextManager[None]:
     gate: Gate = current_app.extensions["fieldwright.gates"][name]
-    return gate
+    return gate.passing(waited=WAITED in request.environ)
 
 
 def _push(data: dict[str, Any]) -> dict[str, Any]:
     # A device that was cut off may still say what it has to say; it is kept for a person.
     actor = current_actor(any_device=True)
-    with _gate("push").passing():
+    with _passing("push"):
         return push.push(actor, **data)
 
 
@@ -78,7 +79,7 @@ def _behind(token: str) -> Actor:
 
 def _pull(data: dict[str, Any]) -> bytes | None:
     actor = _reader()
-    with _gate("pull").passing():
+    with _passing("pull"):
         page = pull.pull(actor, snapshot=g.get("snapshot"), **data)
     contacts.note_pull(actor, data["device_id"])
     return page
@@ -153,7 +154,7 @@ class Repair(MethodView):
     def post(self, data: dict[str, Any]) -> Response:
         """Find where a scope differs by 256 sums, then fetch only what differs."""
         actor = _reader()
-        with _gate("pull").passing():
+        with _passing("pull"):
             return _json(divergence.repair(actor, **data))
 
 

@@ -45,9 +45,13 @@ blp = Blueprint(
 )
 
 
+# They wait for their line more than for anything here.
+UPLOADS_AT_ONCE = 8
+
+
 def _set_up_gate(state: BlueprintSetupState) -> None:
     # Of their own, so that photos on slow lines never take the places of what people say.
-    at_once = state.app.extensions["fieldwright"].sync_at_once
+    at_once = max(state.app.extensions["fieldwright"].sync_at_once, UPLOADS_AT_ONCE)
     state.app.extensions["fieldwright.files_gate"] = Gate(at_once)
 
 

@@ -1,4 +1,9 @@
-"""Who did what, when, on which device, before and after: written with the change, chained by hashes."""
+"""Who did what, when, on which device, before and after: written with the change, chained by hashes.
+
+The end of a chain is locked from the moment an entry follows on it until the commit is on the disk.
+An organisation therefore has several chains, its lanes, so that its phones do not wait for one
+another; whoever acts always writes in the same one.
+"""
 
 import enum
 import hashlib
@@ -18,11 +23,24 @@ from core.models import Base
 _FIRST = bytes(32)
 
 
+# How many chains an organisation has. Entries from before there were lanes stand in the first.
+LANES = 16
+
+
+def lane_of(actor: Actor) -> int:
+    """Return in which of the organisation's chains this actor writes."""
+    whose = actor.device_id or actor.account_id
+    return whose.int % LANES if whose else 0
+
+
 class AuditEntry(Base):
     """One changed row. `entry` is the exact text under the hash; the columns repeat it for searching."""
 
     __tablename__ = "audit_entry"
     org_id: Mapped[UUID] = mapped_column(primary_key=True)
+    lane: Mapped[int] = mapped_column(
+        sa.Integer, primary_key=True, autoincrement=False, server_default="0"
+    )
     n: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     at: Mapped[datetime]
     actor_id: Mapped[UUID | None]
@@ -35,10 +53,13 @@ class AuditEntry(Base):
 
 
 class AuditHead(Base):
-    """The end of one organisation's chain."""
+    """The end of one chain."""
 
     __tablename__ = "audit_head"
     org_id: Mapped[UUID] = mapped_column(primary_key=True)
+    lane: Mapped[int] = mapped_column(
+        sa.Integer, primary_key=True, autoincrement=False, server_default="0"
+    )
     n: Mapped[int]
     hash: Mapped[bytes]
 
@@ -76,15 +97,17 @@ def _following(previous: bytes, entry: str) -> bytes:
     return hashlib.sha256(previous + entry.encode()).digest()
 
 
-_TAKE = (
-    "INSERT INTO audit_head (org_id, n, hash) VALUES ({0}, {0}, {0}) "
-    "ON CONFLICT (org_id) DO UPDATE SET n = audit_head.n + excluded.n RETURNING n, hash"
+# Most often the head is there. An INSERT that meets it would have all who wait wake one another up.
+_TAKE = "UPDATE audit_head SET n = n + {0} WHERE org_id = {0} AND lane = {0} RETURNING n, hash"
+_BEGIN = (
+    "INSERT INTO audit_head (n, org_id, lane, hash) VALUES ({0}, {0}, {0}, {0}) "
+    "ON CONFLICT (org_id, lane) DO UPDATE SET n = audit_head.n + excluded.n RETURNING n, hash"
 )
-_CLOSE = "UPDATE audit_head SET hash = {0} WHERE org_id = {0}"
+_CLOSE = "UPDATE audit_head SET hash = {0} WHERE org_id = {0} AND lane = {0}"
 
 
 def write(connection: sa.Connection, actor: Actor, changes: list[Change]) -> None:
-    """Append the changes to the organisation's chain.
+    """Append the changes to the actor's chain.
 
     The head is the last lock of a transaction, held until its commit is visible.
     """
@@ -93,13 +116,18 @@ def write(connection: sa.Connection, actor: Actor, changes: list[Change]) -> Non
     sqlite = connection.dialect.name == "sqlite"
     org: Any = actor.org_id.hex if sqlite else actor.org_id
     mark = "?" if sqlite else "%b"
-    taken = driver.run(connection, _TAKE.format(mark), (org, len(changes), _FIRST)).fetchone()
+    lane = lane_of(actor)
+    place = (len(changes), org, lane)
+    taken = driver.run(connection, _TAKE.format(mark), place).fetchone()
+    if taken is None:
+        taken = driver.run(connection, _BEGIN.format(mark), (*place, _FIRST)).fetchone()
     n, previous = taken[0], bytes(taken[1])
     now = clock.now()
     rows = []
     for number, change in enumerate(changes, start=n - len(changes) + 1):
         entry = orjson.dumps(
             {
+                "lane": lane,
                 "n": number,
                 "at": str(now),
                 "happened_at": str(change.happened_at),
@@ -118,6 +146,7 @@ def write(connection: sa.Connection, actor: Actor, changes: list[Change]) -> Non
         rows.append(
             {
                 "org_id": actor.org_id,
+                "lane": lane,
                 "n": number,
                 "at": now,
                 "actor_id": actor.account_id,
@@ -129,26 +158,49 @@ def write(connection: sa.Connection, actor: Actor, changes: list[Change]) -> Non
             }
         )
     bulk.insert(connection, entries, rows)
-    driver.run(connection, _CLOSE.format(mark), (previous, org))
+    driver.run(connection, _CLOSE.format(mark), (previous, org, lane))
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
     """A place where the trail is not what was written."""
 
+    lane: int
     n: int
     what: str
 
 
 def verify(connection: sa.Connection, org_id: UUID) -> tuple[int, list[Fault]]:
-    """Walk the chain of one organisation and return its length and what is wrong with it."""
+    """Walk the chains of one organisation and return how long they are together and what is wrong with them."""
+    query = sa.select(heads).where(heads.c.org_id == org_id)
+    known = {head.lane: head for head in connection.execute(query)}
+    lanes = connection.execute(
+        sa.select(entries.c.lane).where(entries.c.org_id == org_id).distinct()
+    ).scalars()
+    length, faults = 0, []
+    for lane in sorted({*known, *lanes}):
+        count, wrong = _walked(connection, org_id, lane, known.get(lane))
+        length += count
+        faults += wrong
+    return length, faults
+
+
+def _walked(
+    connection: sa.Connection, org_id: UUID, lane: int, head: Any
+) -> tuple[int, list[Fault]]:
     previous, expected, faults = _FIRST, 1, []
-    query = sa.select(entries).where(entries.c.org_id == org_id).order_by(entries.c.n)
+    query = (
+        sa.select(entries)
+        .where(entries.c.org_id == org_id, entries.c.lane == lane)
+        .order_by(entries.c.n)
+    )
     for row in connection.execution_options(yield_per=2000).execute(query):
         if row.n != expected:
-            faults.append(Fault(expected, f"entries {expected} to {row.n - 1} are missing"))
+            missing = f"entries {expected} to {row.n - 1} are missing"
+            faults.append(Fault(lane, expected, missing))
         said = orjson.loads(row.entry)
         columns = (
+            said.get("lane", 0),
             said["n"],
             said["action"],
             said["entity"],
@@ -157,6 +209,7 @@ def verify(connection: sa.Connection, org_id: UUID) -> tuple[int, list[Fault]]:
             said["at"],
         )
         shown = (
+            row.lane,
             row.n,
             row.action,
             row.entity,
@@ -165,12 +218,11 @@ def verify(connection: sa.Connection, org_id: UUID) -> tuple[int, list[Fault]]:
             str(row.at),
         )
         if columns != shown:
-            faults.append(Fault(row.n, "a column differs from the text under the hash"))
+            faults.append(Fault(lane, row.n, "a column differs from the text under the hash"))
         if _following(previous, row.entry) != row.hash:
-            faults.append(Fault(row.n, "the hash does not follow from the entry before"))
+            faults.append(Fault(lane, row.n, "the hash does not follow from the entry before"))
         previous, expected = row.hash, row.n + 1
-    head = connection.execute(sa.select(heads).where(heads.c.org_id == org_id)).one_or_none()
     length = expected - 1
     if (head.n if head else 0) != length or (head and head.hash != previous):
-        faults.append(Fault(length, "the end of the chain is not where the head says"))
+        faults.append(Fault(lane, length, "the end of the chain is not where the head says"))
     return length, faults

@@ -121,12 +121,13 @@ def from_environment(
             raise SettingsError(f"{name} is {value!r}; it must be one of {', '.join(choices)}.")
         return value
 
+    database_url = _database_url(env.get("FIELDWRIGHT_DATABASE_URL", ""), var)
     bucket = _bucket(env) if env.get("FIELDWRIGHT_FILES", "").startswith("s3://") else None
     production = (
         one_of("FIELDWRIGHT_ENV", "development", "development", "production") == "production"
     )
     return Settings(
-        database_url=_database_url(env.get("FIELDWRIGHT_DATABASE_URL", ""), var),
+        database_url=database_url,
         redis_url=_redis_url(env.get("FIELDWRIGHT_REDIS_URL", "")),
         secret_key=_secret_key(env.get("FIELDWRIGHT_SECRET_KEY", ""), var, production=production),
         public_url=_public_url(env.get("FIELDWRIGHT_PUBLIC_URL", "http://127.0.0.1:8000")),
@@ -154,7 +155,12 @@ def from_environment(
         run_jobs=one_of("FIELDWRIGHT_RUN_JOBS", "yes", "yes", "no") == "yes",
         limits=one_of("FIELDWRIGHT_LIMITS", "on", "on", "off") == "on",
         proxies=whole("FIELDWRIGHT_PROXIES", 0, 5),
-        sync_at_once=whole("FIELDWRIGHT_SYNC_AT_ONCE", 8, 1000) or 1,
+        # More at a time only get into one another's way in one process: SQLite has one writer, and
+        # beside PostgreSQL the interpreter has one.
+        sync_at_once=whole(
+            "FIELDWRIGHT_SYNC_AT_ONCE", 1 if database_url.startswith("sqlite") else 3, 1000
+        )
+        or 1,
         streams=whole("FIELDWRIGHT_STREAMS", 8, 10_000),
         spans=Spans(
             back=whole("FIELDWRIGHT_DAYS_BACK", 30, 3650),

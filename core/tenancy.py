@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.orm import ORMExecuteState, Session, SessionTransaction, with_loader_criteria
 
+from core import driver
 from core.database import bound
 from core.models import Base, Synced, Tenanted
 
@@ -85,10 +86,12 @@ def snapshot(org_id: UUID) -> Iterator[sa.Connection]:
 def announce(connection: sa.Connection, org_id: Any) -> None:
     """Tell PostgreSQL for whom this transaction reads and writes."""
     if connection.dialect.name == "postgresql":
-        connection.exec_driver_sql(
-            "SELECT set_config('app.org', %s, true), set_config('app.unit', '1', true)",
-            (str(org_id),),
-        )
+        # The driver begins the transaction with the first statement: both travel together.
+        with driver.without_waiting(connection):
+            driver.run(connection, _FOR_WHOM, (str(org_id),))
+
+
+_FOR_WHOM = "SELECT set_config('app.org', %s, true), set_config('app.unit', '1', true)"
 
 
 def tenanted_tables() -> list[sa.Table]:

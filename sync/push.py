@@ -609,6 +609,7 @@ def _notices(unit: Unit, notices: list[Notice]) -> list[dict[str, Any]]:
         {
             "kind": n.kind,
             "message": say(n.message, language, n.details),
+            "messages": say_in_all(n.message, n.details),
             "details": orjson.loads(orjson.dumps(n.details, default=str)),
         }
         for n in notices

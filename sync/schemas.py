@@ -71,6 +71,7 @@ class NoticeOut(Shape):
 
     kind = text()
     message = text()
+    messages = mapped(text())
     details = anything()
 
 

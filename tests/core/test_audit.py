@@ -18,7 +18,7 @@ def entries(make: Maker) -> list[dict[str, object]]:
         rows = session.execute(
             sa.select(audit.AuditEntry.entry)
             .where(audit.AuditEntry.org_id == make.org.id)
-            .order_by(audit.AuditEntry.n)
+            .order_by(audit.AuditEntry.at, audit.AuditEntry.lane, audit.AuditEntry.n)
         )
         return [orjson.loads(row.entry) for row in rows]
 
@@ -65,9 +65,24 @@ def test_an_untouched_chain_is_whole(make: Maker) -> None:
     assert faults == []
 
 
+def test_whoever_acts_writes_in_one_chain_and_others_in_others(make: Maker) -> None:
+    people = [make.actor("dispatcher") for _ in range(2 * audit.LANES)]
+    for person in people:
+        for text in ("One", "Two"):
+            order = make.order()
+            perform(person, lambda unit, o=order, t=text: work.add_comment(unit, o.id, text=t))
+    lanes: dict[object, set[object]] = {}
+    for entry in entries(make):
+        lanes.setdefault(entry["actor"]["id"], set()).add(entry["lane"])  # type: ignore[index]
+    assert {len(one) for one in lanes.values()} == {1}
+    assert len(set.union(*lanes.values())) > 1
+    assert verified(make)[1] == []
+
+
 @pytest.mark.parametrize(
     "tampering",
     [
+        "DELETE FROM audit_entry WHERE lane = (SELECT max(lane) FROM audit_entry)",
         "UPDATE audit_entry SET entry = replace(entry, 'Leaking', 'Squeaking') WHERE entity = 'work_order'",
         "UPDATE audit_entry SET action = 'nothing' WHERE entity = 'work_order'",
         "DELETE FROM audit_entry WHERE entity = 'work_order'",

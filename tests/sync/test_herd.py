@@ -84,7 +84,7 @@ def test_h40_a_morning_of_pushes_does_not_stand_in_the_way_of_those_who_only_loo
 
 
 def test_a_gate_lets_so_many_in_and_so_many_wait() -> None:
-    gate = Gate(2, wait=30, queue=1)
+    gate = Gate(2, wait=30, queue=2)
     inside = threading.Barrier(3)
     leave = threading.Event()
     passed: list[str] = []

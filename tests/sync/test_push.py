@@ -253,7 +253,10 @@ def test_h34_a_van_that_goes_below_nothing_is_told_of_and_loses_no_mutation(
     field.say("part.consume", id=str(new_id()), part_id=str(part.id), qty=3)
     [result] = field.phone.push()["results"]
     assert result["status"] == "applied"
-    assert [notice["kind"] for notice in result["notices"]] == ["stock"]
+    [notice] = result["notices"]
+    assert notice["kind"] == "stock"
+    assert notice["message"] == notice["messages"]["en"]
+    assert set("书账车库存") & set(notice["messages"]["zh-CN"])
 
 
 @pytest.mark.parametrize(
