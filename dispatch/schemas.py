@@ -15,17 +15,29 @@ from core.shapes import (
     text,
     unchecked,
 )
-from dispatch.models import PlanState
+from dispatch.days import MOST_DAYS
+from dispatch.models import PlanKind, PlanState
 from work.schemas import VisitView
 
 
 class AskPlan(Shape):
-    """Which day to plan, for whom, and how long to search."""
+    """Which days to plan, for whom, how long to search, and what is to be different from usual.
+
+    Whoever is in `without` is taken to be away, `left_out` are visits that are not planned.
+    `weights` are prices by name, as the rules have them; `frozen_min` keeps what begins within so
+    many minutes where it is.
+    """
 
     day = date_(required=True)
+    days = number(default=1, least=1, most=MOST_DAYS)
     technician_ids = listed(ident(), none=True, most=500)
     seconds = number(default=3, least=1, most=120)
     seed = number(default=0, least=0, most=2**31 - 1)
+    without = listed(ident(), default=[], most=500)
+    left_out = listed(ident(), default=[], most=500)
+    overtime_min = number(none=True, least=0, most=8 * 60)
+    frozen_min = number(none=True, least=0, most=24 * 60)
+    weights = mapped(number(least=0))
 
 
 class Why(Shape):
@@ -53,6 +65,7 @@ class PlannedRoute(Shape):
     """One technician's day."""
 
     technician_id = ident()
+    day = date_()
     stops = listed(PlannedStop)
     travel_s = number()
     work_s = number()
@@ -62,6 +75,7 @@ class Obstacle(Shape):
     """The first thing that keeps one technician from a visit."""
 
     technician_id = ident(none=True)
+    day = date_(none=True)
     code = text()
     message = text()
 
@@ -81,12 +95,54 @@ class RefusedVisit(Shape):
     message = text()
 
 
-class PlanView(Shape):
-    """A proposal for a day."""
+class PlanFilter(Shape):
+    """For which day proposals are looked for."""
+
+    day = date_()
+
+
+class PlanLine(Shape):
+    """A proposal in the list of them. `asked` says what was to be different from usual."""
 
     id = ident()
     version = number()
     day = date_()
+    days = number()
+    kind = text(one_of=[kind.value for kind in PlanKind])
+    asked = anything()
+    state = text(one_of=[state.value for state in PlanState])
+    progress = number()
+    message = text()
+    cost = mapped(number())
+    placed = number()
+    left_out = number()
+    created_at = moment()
+
+
+class Publish(Shape):
+    """Which visits of a proposal are taken over; with nothing said, all of them.
+
+    `technician_ids` stands for every visit that is given to or taken from them.
+    """
+
+    visit_ids = listed(ident(), none=True, most=5000)
+    technician_ids = listed(ident(), none=True, most=1000)
+
+
+class PlanView(Shape):
+    """A proposal for a day, or for several on end.
+
+    `kind` says why it was made, `asked` what was to be different from usual, `published` which of
+    its visits were taken over already.
+    """
+
+    id = ident()
+    version = number()
+    day = date_()
+    days = number()
+    kind = text(one_of=[kind.value for kind in PlanKind])
+    asked = anything()
+    published = listed(ident())
     state = text(one_of=[state.value for state in PlanState])
     progress = number()
     message = text()
