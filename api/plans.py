@@ -11,6 +11,7 @@ from api.doors import Blueprint, answer, current_actor, performs, reads
 from api.herd import Gate
 from core.shapes import page_of
 from dispatch import actions
+from dispatch.planner import planner
 from dispatch.problems import solve_problem
 from dispatch.queries import plan_for, plan_view, proposal_lines
 from dispatch.questions import check_placing
@@ -50,6 +51,7 @@ class Plans(MethodView):
     def get(self, data: dict[str, Any]) -> dict[str, Any]:
         """List what is on the table for a day: what is being searched for and what was found, the newest first."""
         with reads() as unit:
+            planner.start()
             return {"items": proposal_lines(unit, data.get("day")), "next": None}
 
     @blp.arguments(AskPlan)

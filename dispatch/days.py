@@ -30,7 +30,14 @@ NEAREST_LAST = (
     ReasonCode.TOO_COSTLY,
 )
 
-Span = tuple[datetime, datetime]
+
+@dataclass(frozen=True, slots=True)
+class Away:
+    """When a technician takes no visit. Whoever is `gone` leaves the visits of that time to others."""
+
+    since: datetime
+    until: datetime
+    gone: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +95,7 @@ class Terms:
     weights: Weights = field(default_factory=Weights)
     overtime_s: int = OVERTIME_S
     frozen_s: int = 0
-    away: Mapping[str, Sequence[Span]] = field(default_factory=dict)
+    away: Mapping[str, Sequence[Away]] = field(default_factory=dict)
     here: Mapping[str, Place] = field(default_factory=dict)
 
 
@@ -224,8 +231,8 @@ def _engineer(
     begins = max(day.wall(technician.shift_from, number), day.seconds(now), 0)
     ends = day.wall(technician.shift_to, number)
     away = [
-        (day.seconds(since), day.seconds(until))
-        for since, until in terms.away.get(str(technician.id), ())
+        (day.seconds(one.since), day.seconds(one.until))
+        for one in terms.away.get(str(technician.id), ())
     ]
     shifts = _left_of(begins, ends, away)
     if not shifts:
@@ -310,7 +317,7 @@ def _is_away(row: VisitRow, terms: Terms) -> bool:
         return False
     ends = row.arrives_at + timedelta(minutes=row.duration_min)
     spans = terms.away.get(str(row.technician_id), ())
-    return any(since < ends and row.arrives_at < until for since, until in spans)
+    return any(one.gone and one.since < ends and row.arrives_at < one.until for one in spans)
 
 
 def _windows(day: Day, row: VisitRow) -> tuple[Window, ...] | None:
@@ -323,6 +330,11 @@ def _windows(day: Day, row: VisitRow) -> tuple[Window, ...] | None:
         return ()
     begins, ends = max(0, begins), min(day.ends_s, ends)
     return () if (begins, ends) == (0, day.ends_s) else (Window(begins, ends),)
+
+
+def wherever(day: Day, row: VisitRow, place: int) -> Visit:
+    """Return the visit with all that it asks for but when and with whom."""
+    return _asked(day, row, place, windows=())
 
 
 def _asked(day: Day, row: VisitRow, place: int, **more: Any) -> Visit:

@@ -14,9 +14,9 @@ from assets.models import Site
 from core import clock
 from core.unit import Unit
 from dispatch.asking import Asking
-from dispatch.days import Day, Pieces, Span, Terms, name_of, part_ids, pieces_of
+from dispatch.days import Away, Day, Pieces, Terms, name_of, part_ids, pieces_of
 from dispatch.engine.problem import Place, Problem
-from dispatch.models import PlanningRules
+from dispatch.models import AbsenceKind, PlanningRules
 from dispatch.queries import absences, planning_rules
 from dispatch.weighing import weights_of
 from parts.models import VanStock
@@ -38,6 +38,7 @@ class Desk:
     vans: dict[UUID, dict[str, int]]
     terms: Terms
     rules: PlanningRules
+    left_out: Sequence[Visit] = ()
 
     def pieces(self) -> Pieces:
         """Return what the planner's question is made of."""
@@ -83,10 +84,12 @@ def laid_out(unit: Unit, day: Day, asking: Asking = NOTHING, *, frozen: bool = F
         if str(one.id) not in asking.without
         and (asking.technician_ids is None or str(one.id) in asking.technician_ids)
     ]
-    visits = [row for row in _visits(unit, day) if _is_asked(row, asking)]
+    rows = _visits(unit, day)
+    visits = [row for row in rows if _is_asked(row, asking)]
+    left_out = [row for row in rows if str(row.id) in asking.left_out]
     terms = terms_of(unit, day, asking, frozen=frozen)
     vans = vans_of(unit, technicians, parts=part_ids(visits))
-    return Desk(day, now, technicians, visits, vans, terms, rules)
+    return Desk(day, now, technicians, visits, vans, terms, rules, left_out)
 
 
 def terms_of(unit: Unit, day: Day, asking: Asking = NOTHING, *, frozen: bool = False) -> Terms:
@@ -176,10 +179,11 @@ def vans_of(
     return vans
 
 
-def _away(unit: Unit, day: Day) -> Mapping[str, Sequence[Span]]:
-    away: dict[str, list[Span]] = {}
+def _away(unit: Unit, day: Day) -> Mapping[str, Sequence[Away]]:
+    away: dict[str, list[Away]] = {}
     for one in absences(unit, day):
-        away.setdefault(str(one.technician_id), []).append((one.begins_at, one.ends_at))
+        gone = one.kind is not AbsenceKind.LATE
+        away.setdefault(str(one.technician_id), []).append(Away(one.begins_at, one.ends_at, gone))
     return away
 
 

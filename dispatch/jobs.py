@@ -4,13 +4,17 @@ from datetime import timedelta
 from uuid import UUID
 
 from core.actor import Actor
+from core.errors import DomainError
 from core.jobs import job
 from core.settings import Router
 from core.unit import perform, reading, unit_of_work
 from dispatch import actions
+from dispatch.engine.plan import Plan
 from dispatch.engine.problem import ProblemError
 from dispatch.events import PlanAsked
 from dispatch.models import DayPlan, PlanState
+from dispatch.planner import NotReady
+from dispatch.replanning import Replan, emergency
 from dispatch.searching import PlanFailed, Search
 
 PREPARING = "The planner is being prepared on this machine, once. This takes a minute or two."
@@ -62,7 +66,7 @@ def find_plan(actor: Actor, plan_id: str) -> None:
         check=lambda: _check_wanted(actor, wanted),
     )
     try:
-        found, parts = search.plan(posed.pieces, posed.split_above)
+        found, parts = search.plan(posed.pieces, posed.split_above, posed.budget)
     except _CalledOffError:
         return
     except (PlanFailed, ProblemError) as error:
@@ -71,12 +75,34 @@ def find_plan(actor: Actor, plan_id: str) -> None:
     except RuntimeError:
         _fail(actor, wanted, NO_ANSWER)
         raise
+    if (sooner := _placed_at_once(actor, wanted, found)) is not None:
+        perform(actor, lambda unit: actions.keep_instead(unit, wanted, sooner), name="plan.keep")
+        return
     message = IN_PARTS.format(parts=parts) if parts > 1 else ""
     perform(
         actor,
         lambda unit: actions.keep_answer(unit, wanted, found, message=message),
         name="plan.keep",
     )
+
+
+def _placed_at_once(actor: Actor, plan_id: UUID, found: Plan) -> Replan | None:
+    """Return the answer without a search where the search has left out what it was all about."""
+    with reading(actor) as unit:
+        plan = unit.must(DayPlan, plan_id, "No such plan.")
+        name = plan.asked.get("event", {}).get("visit_id")
+        if name is None or all(left.visit_id != name for left in found.unplaced):
+            return None
+        try:
+            return emergency(
+                unit,
+                UUID(name),
+                day=plan.day,
+                days=plan.days,
+                budget=plan.asked.get("budget"),
+            )
+        except (NotReady, DomainError):
+            return None
 
 
 def _fail(actor: Actor, plan_id: UUID, message: str) -> None:

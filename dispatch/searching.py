@@ -13,7 +13,7 @@ from dispatch.days import Pieces, overdrawn
 from dispatch.engine.codec import plan_from_json, problem_to_json
 from dispatch.engine.plan import Cost, Plan, Route, Unplaced
 from dispatch.engine.pricing import priced
-from dispatch.engine.problem import Problem
+from dispatch.engine.problem import Problem, Visit
 from dispatch.engine.validator import violations
 from dispatch.splitting import parts_of, seam_of, seams
 from dispatch.travel.drives import with_roads
@@ -27,6 +27,8 @@ SEAMS_SHARE = 0.25
 LEAST_S = 1.0
 # So often a plan of several days is made again because a later day took what an earlier one had used.
 MOST_VAN_TRIES = 3
+# By how much a move becomes dearer each time a plan has moved too many.
+DEARER = (8,)
 
 
 class PlanFailed(Exception):
@@ -47,11 +49,15 @@ class Search:
     preparing: Callable[[], None]
     check: Callable[[], None]
 
-    def plan(self, pieces: Pieces, split_above: int) -> tuple[Plan, int]:
+    def plan(self, pieces: Pieces, split_above: int, budget: int | None = None) -> tuple[Plan, int]:
         """Return the plan, judged and explained, and in how many parts it was made.
 
+        With a `budget` no more than so many of the visits that are planned change hands or are left
+        out; such a plan is made in one part.
         Raises PlanFailed, ProblemError, RuntimeError when the planner ends without an answer.
         """
+        if budget is not None:
+            return self._within(budget, pieces), 1
         parts = parts_of(pieces, split_above)
         if len(parts) == 1:
             return self._solved(pieces, self.seconds, 0, 100), 1
@@ -80,6 +86,23 @@ class Search:
                 take(seam, seam_s)
         cost = sum((self._cost(part.pieces, pieces, routes, left) for part in parts), Cost())
         return Plan(tuple(routes.values()), tuple(left.values()), cost), len(parts)
+
+    def _within(self, budget: int, pieces: Pieces) -> Plan:
+        """Return a plan that moves no more than so many: by a higher price, and in the end by locks."""
+        asked = pieces
+        for dearer in (*DEARER, 0):
+            plan = self._solved(asked, self.seconds, 0, 100)
+            if len(_moved(pieces, plan)) <= budget:
+                return replace(plan, cost=priced(pieces.problem(), plan))
+            if dearer:
+                weights = replace(pieces.weights, moved=pieces.weights.moved * dearer)
+                asked = replace(pieces, weights=weights)
+            else:
+                asked = _held(pieces, plan, budget)
+        plan = self._solved(asked, self.seconds, 0, 100)
+        if len(_moved(pieces, plan)) > budget:
+            raise PlanFailed("No plan was found that moves as few visits as that.")
+        return replace(plan, cost=priced(pieces.problem(), plan))
 
     def _cost(
         self,
@@ -167,3 +190,28 @@ def _restocked(problem: Problem, short: dict[str, dict[str, int]], *, surely: bo
         for one in problem.engineers
     )
     return replace(problem, engineers=engineers)
+
+
+def _moved(pieces: Pieces, plan: Plan) -> list[Visit]:
+    """Return the visits that are planned and change hands or are left out, the most urgent first."""
+    hands = {stop.visit_id: route.engineer_id for route in plan.routes for stop in route.stops}
+    moved = [
+        visit
+        for visit in pieces.visits
+        if visit.planned is not None
+        and not visit.running
+        and hands.get(visit.id) != visit.planned.engineer
+    ]
+    return sorted(moved, key=lambda visit: (visit.priority, visit.id))
+
+
+def _held(pieces: Pieces, plan: Plan, budget: int) -> Pieces:
+    """Return the question with everybody's visits locked to them, but for the few that may move."""
+    free = {visit.id for visit in _moved(pieces, plan)[:budget]}
+    visits = tuple(
+        replace(visit, lock_engineer=visit.planned.engineer)
+        if visit.planned is not None and not visit.running and visit.id not in free
+        else visit
+        for visit in pieces.visits
+    )
+    return replace(pieces, visits=visits)

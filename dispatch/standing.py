@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 
 from dispatch.engine.plan import Cost, Plan, Route, Stop, Unplaced
 from dispatch.engine.pricing import priced
-from dispatch.engine.problem import Engineer, Problem, Visit
+from dispatch.engine.problem import Engineer, Planned, Problem, Visit
+from dispatch.engine.validator import Rule
 from dispatch.placing import Finding, broken_by, findings, walk
 
 # Whoever begins by so much later than was meant is put off.
@@ -90,6 +91,24 @@ def with_cost(problem: Problem, routes: tuple[Route, ...]) -> Plan:
     return replace(plan, cost=priced(problem, plan))
 
 
+def settled(problem: Problem, live: Plan) -> Problem:
+    """Return the question with every visit planned for when it can begin, and what is about to begin locked."""
+    where = places_of(live)
+
+    def known(visit: Visit) -> Visit:
+        if visit.running or visit.planned is None or visit.id not in where:
+            return visit
+        engineer_id, stop = where[visit.id]
+        soon = stop.starts_s < problem.frozen_until_s
+        return replace(
+            visit,
+            planned=Planned(engineer_id, stop.starts_s),
+            lock_engineer=engineer_id if soon else visit.lock_engineer,
+        )
+
+    return replace(problem, visits=tuple(known(visit) for visit in problem.visits))
+
+
 def fresh_breaks(
     problem: Problem, live: Plan, meant: Plan, after: Plan, *, hours: bool = True
 ) -> Iterator[Broken]:
@@ -111,6 +130,9 @@ def fresh_breaks(
             (one.rule, one.visit_id) for one in broken_by(known_alone, before[route.engineer_id])
         }
         for violation in broken_by(alone, route):
+            # The hours of a proposal may be a router's, which are not asked for again here.
+            if violation.rule is Rule.TRAVEL:
+                continue
             if (violation.rule, violation.visit_id) not in known:
                 for finding in findings(alone, route, order, violation):
                     yield Broken(route.engineer_id, finding)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import fields, replace
+from typing import Any
 
 from dispatch.engine.problem import LARGEST_PENALTY, Weights
 
@@ -20,7 +21,8 @@ def prices_of(weights: Weights) -> dict[str, int]:
     return prices
 
 
-USUAL = prices_of(Weights())
+_AS_BUILT = Weights()
+USUAL = prices_of(_AS_BUILT)
 
 
 def wrong(prices: Prices) -> dict[str, list[str]]:
@@ -36,10 +38,12 @@ def wrong(prices: Prices) -> dict[str, list[str]]:
 
 def weights_of(*prices: Prices) -> Weights:
     """Return the planner's weights with these prices instead of the usual ones; the last word counts."""
-    weights = Weights()
+    changed: dict[str, Any] = {}
     for name, price in {name: price for each in prices for name, price in each.items()}.items():
         table, _, priority = name.partition(".")
-        known = getattr(weights, table)
-        value = dict(known) | {int(priority): price} if priority else price
-        weights = replace(weights, **{table: value})
-    return weights
+        if priority:
+            known = changed.get(table, getattr(_AS_BUILT, table))
+            changed[table] = {**known, int(priority): price}
+        else:
+            changed[table] = price
+    return replace(_AS_BUILT, **changed)

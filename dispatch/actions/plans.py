@@ -1,7 +1,7 @@
 """What dispatchers do with days: ask for a plan, call it off; and what becomes of the answer."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -16,9 +16,11 @@ from dispatch.days import Pieces, routes_of, unplaced_of
 from dispatch.desk import days_at, laid_out
 from dispatch.engine.plan import Plan
 from dispatch.engine.problem import Problem
+from dispatch.engine.problem import Visit as Asked
 from dispatch.events import PlanAsked
 from dispatch.models import DayPlan, PlanKind, PlanState
 from dispatch.queries import plan_for, today_of
+from dispatch.standing import settled, standing
 from dispatch.weighing import wrong
 from parts.models import Part
 from people.models import Technician
@@ -26,13 +28,17 @@ from people.permissions import require
 from people.queries import technician_for
 from work.models import Visit
 
+# What leaving out an emergency costs while others are moved for it.
+ABOVE_ALL = 10_000_000
+
 
 @dataclass(frozen=True, slots=True)
 class Posed:
-    """What the question of a plan is made of, and above how many visits it is split."""
+    """What the question of a plan is made of, above how many visits it is split, and how many may move."""
 
     pieces: Pieces
     split_above: int
+    budget: int | None = None
 
 
 def ask_plan(
@@ -121,14 +127,25 @@ def pose_problem(unit: Unit, plan: DayPlan) -> Posed:
     asking = Asking.read(plan.technician_ids, plan.asked)
     desk = laid_out(unit, days_at(unit, plan.day, plan.days), asking)
     pieces = desk.pieces()
-    note_seen(plan, pieces, desk.visits)
+    if desk.terms.frozen_s:
+        # What is about to begin is locked to the minute at which it can begin.
+        problem = pieces.problem()
+        live = standing(problem, desk.holders())
+        pieces = replace(pieces, visits=_first(settled(problem, live).visits, asking))
+    note_seen(plan, pieces, [*desk.visits, *desk.left_out])
     plan.state, plan.progress = PlanState.RUNNING, 0
-    return Posed(pieces, desk.rules.split_above)
+    return Posed(pieces, desk.rules.split_above, asking.budget)
+
+
+def _first(visits: Sequence[Asked], asking: Asking) -> tuple[Asked, ...]:
+    """Return the visits with the one that everything is about before all others."""
+    name = asking.event.get("visit_id")
+    return tuple(replace(one, penalty=ABOVE_ALL) if one.id == name else one for one in visits)
 
 
 def note_seen(plan: DayPlan, asked_for: Pieces | Problem, visits: Sequence[Visit]) -> None:
     """Note the version of every visit that the planner sees."""
-    asked = {visit.id for visit in asked_for.visits}
+    asked = {visit.id for visit in asked_for.visits} | set(plan.asked.get("left_out", ()))
     plan.seen = {str(visit.id): visit.version for visit in visits if str(visit.id) in asked}
 
 
@@ -146,6 +163,12 @@ def write_answer(unit: Unit, plan: DayPlan, found: Plan) -> None:
     day = days_at(unit, plan.day, plan.days)
     plan.routes = routes_of(day, found)
     plan.unplaced = unplaced_of(day, found, _names(unit), _skus(unit, found))
+    # What the dispatcher left out is taken from the plan with the rest of it.
+    plan.unplaced += [
+        {"visit_id": name, "reasons": []}
+        for name in plan.asked.get("left_out", ())
+        if name in plan.seen
+    ]
     plan.cost = {**vars_of(found), "total": found.cost.total}
     plan.state, plan.progress, plan.message = PlanState.PROPOSED, 100, ""
 
