@@ -9,7 +9,6 @@ from flask import Response
 from flask.views import MethodView
 
 from api.doors import Blueprint, performs, reads
-from core.errors import Invalid
 from core.shapes import page_of
 from core.unit import Unit
 from dispatch import actions, replanning
@@ -126,17 +125,7 @@ class Comparison(MethodView):
     def get(self, data: dict[str, Any]) -> dict[str, Any]:
         """Compare proposals with the plan that runs or with one another: what moves, what is new, what it costs and gains, term by term."""
         with reads() as unit:
-            return comparison(unit, _ids(data["plans"]), against=data.get("against"))
-
-
-def _ids(written: str) -> list[UUID]:
-    try:
-        return [UUID(one.strip()) for one in written.split(",")]
-    except ValueError:
-        raise Invalid(
-            "Name the plans by their ids, with commas between.",
-            fields={"plans": ["Not a valid UUID."]},
-        ) from None
+            return comparison(unit, data["plans"], against=data.get("against"))
 
 
 @blp.route("/rules")

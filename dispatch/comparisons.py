@@ -16,20 +16,24 @@ from dispatch.models import DayPlan, PlanState
 from dispatch.queries import plan_for
 from dispatch.sentences import said
 from dispatch.standing import Broken, fresh_breaks, overlaid, standing
+from people.permissions import require
 
 MOST_PLANS = 4
 COMPARABLE = (PlanState.PROPOSED, PlanState.PUBLISHED)
 
 
 def comparison(
-    unit: Unit, plan_ids: Sequence[UUID], *, against: UUID | None = None
+    unit: Unit, plan_ids: Sequence[UUID] | str, *, against: UUID | None = None
 ) -> dict[str, Any]:
     """Return what each of the plans would change: against the plan that runs, or against another proposal.
 
     Every plan is laid over the one that runs today and priced by the company's own prices, so that
-    figures can be compared whatever a plan was asked for.
+    figures can be compared whatever a plan was asked for. `plan_ids` may come as they stand in an
+    address, with commas between.
     Raises NotFound, Invalid for too many, Conflict for plans without an answer or of other days.
     """
+    require(unit.actor, "plan.read")
+    plan_ids = _ids(plan_ids) if isinstance(plan_ids, str) else plan_ids
     if not 1 <= len(plan_ids) <= MOST_PLANS:
         raise Invalid("One to four plans can be compared.")
     plans = [_finished(plan_for(unit, one)) for one in plan_ids]
@@ -68,6 +72,16 @@ def comparison(
         "before": _shown_sums(sums(problem, before)),
         "plans": columns,
     }
+
+
+def _ids(written: str) -> list[UUID]:
+    try:
+        return [UUID(one.strip()) for one in written.split(",")]
+    except ValueError:
+        raise Invalid(
+            "Name the plans by their ids, with commas between.",
+            fields={"plans": ["Not a valid UUID."]},
+        ) from None
 
 
 def _finished(plan: DayPlan) -> DayPlan:

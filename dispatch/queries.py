@@ -217,8 +217,9 @@ def planning_rules(unit: Unit) -> PlanningRules:
     )
 
 
-def rules_view(_: Unit, rules: PlanningRules) -> dict[str, Any]:
+def rules_view(unit: Unit, rules: PlanningRules) -> dict[str, Any]:
     """Return the rules with every price by name, and what each is where nothing is said."""
+    require(unit.actor, "plan.read")
     names = ("version", "overtime_min", "frozen_min", "budget", "split_above")
     view = {name: getattr(rules, name) for name in names}
     return view | {"weights": USUAL | rules.weights, "usual": USUAL}

@@ -11,7 +11,7 @@ from datetime import date
 from math import hypot
 from uuid import UUID
 
-from core.errors import Conflict, Invalid, NotFound
+from core.errors import Conflict, Invalid
 from core.unit import Unit
 from dispatch import planner
 from dispatch.asking import Asking
@@ -72,6 +72,7 @@ def answer(
 
     Raises Invalid when it is not said which visit, or who; and as each of the answers does.
     """
+    require(unit.actor, "plan.change")
     if kind is PlanKind.EMERGENCY:
         if visit_id is None:
             raise Invalid("Say which visit it is.", fields={"visit_id": ["Missing."]})
@@ -88,14 +89,17 @@ def emergency(
 ) -> Replan:
     """Return where a visit could go now, with as little moved as can be.
 
-    Raises NotFound, Conflict for a visit that is under way or over, NotReady.
+    Raises NotFound, Conflict for a visit that is under way, over, waiting or of a later day, NotReady.
     """
-    require(unit.actor, "plan.change")
     visit = visit_for(unit, visit_id)
     if visit.state in FINISHED or visit.state in UNDER_WAY or visit.state is VisitState.CANCELLED:
         raise Conflict("This visit has begun or is over.", state=visit.state.value)
     asking = asking_for(unit, budget, visit_id=visit_id)
     desk = laid_out(unit, days_at(unit, day, days), asking)
+    if all(row.id != visit_id for row in desk.visits):
+        if visit.day is not None and visit.day > day:
+            raise Conflict("This visit is planned for a later day.", day=visit.day.isoformat())
+        raise Conflict("The order of this visit waits. Let it go on first.")
     return _answered(desk, PlanKind.EMERGENCY, asking, wanted=[str(visit_id)])
 
 
@@ -106,7 +110,6 @@ def absence(
 
     Raises Invalid when they are not away on these days, NotReady.
     """
-    require(unit.actor, "plan.change")
     asking = asking_for(unit, budget, technician_id=technician_id)
     desk = laid_out(unit, days_at(unit, day, days), asking)
     if str(technician_id) not in desk.terms.away:
@@ -127,7 +130,6 @@ def cancellation(unit: Unit, *, day: date, days: int = 1) -> Replan:
 
     Raises NotReady.
     """
-    require(unit.actor, "plan.change")
     asking = asking_for(unit, 0)
     desk = laid_out(unit, days_at(unit, day, days), asking)
     waiting = [str(row.id) for row in desk.visits if row.technician_id is None]
@@ -146,7 +148,7 @@ def _answered(
     problem = desk.problem()
     known = {visit.id: visit for visit in problem.visits}
     if wanted and not only_gains and wanted[0] not in known:
-        raise NotFound("This visit cannot be planned on these days.")
+        raise Conflict("This visit is promised for a later day.")
     begun, known_at = standing(problem, desk.holders()), _known(problem)
     live, failing = _without_failing(problem, begun, set(lost))
     placed = places_of(live).keys()

@@ -254,7 +254,7 @@ class RulesView(Shape):
 class Compare(Shape):
     """Which proposals, by their ids with commas between, and against which; without, the plan that runs."""
 
-    plans = text(required=True, most=200)
+    plans = text(default="", most=200)
     against = ident()
 
 
@@ -278,7 +278,7 @@ class CostTerm(Shape):
     after = number()
 
 
-class PlaceView(Shape):
+class WhereView(Shape):
     """With whom a visit is, on which day, and when."""
 
     technician_id = ident()
@@ -296,8 +296,8 @@ class ChangeView(Shape):
     title = text()
     priority = number()
     difference = text(one_of=[one.value for one in Difference])
-    before = nested(PlaceView, none=True)
-    after = nested(PlaceView, none=True)
+    before = nested(WhereView, none=True)
+    after = nested(WhereView, none=True)
     late_before_min = number()
     late_after_min = number()
 

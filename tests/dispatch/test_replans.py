@@ -277,8 +277,14 @@ def test_what_cannot_be_answered_is_refused_in_words(make: Maker) -> None:
     far = make.visit(window_from=at(9, ahead=9), window_to=at(12, ahead=9))
     with pytest.raises(Conflict):
         emergency(make, pump)
-    with pytest.raises(NotFound):
+    with pytest.raises(Conflict, match="promised for a later day"):
         emergency(make, far)
+    waiting = urgent(make)
+    perform(make.system, lambda unit: work.hold_order(unit, waiting.order_id, reason="parts"))
+    with pytest.raises(Conflict, match="waits"):
+        emergency(make, waiting)
+    with pytest.raises(Conflict, match="later day"):
+        emergency(make, standing(make, ann, 9, "Next week", ahead=9))
     with pytest.raises(Invalid):
         answered(make, PlanKind.ABSENCE, technician_id=ann.id)
     with pytest.raises(Invalid):
