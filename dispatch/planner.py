@@ -19,6 +19,8 @@ from dispatch.pipe import read, write
 
 # Whoever has not answered by then hangs, and is started anew for the next question.
 ANSWER_S = 20.0
+# A machine with its hands full takes its time to load the search.
+LOADING_S = 120.0
 # A planner that nobody has asked for so long gives its memory back.
 IDLE_S = 15 * 60
 _ROOT = Path(__file__).resolve().parent.parent
@@ -77,8 +79,9 @@ class Planner:
                 self._rest()
 
     def _asked(self, question: tuple[str, Sequence[Any]]) -> Answer:
-        child = self._child
+        child, patience_s = self._child, ANSWER_S
         if child is None or child.poll() is not None:
+            patience_s = LOADING_S
             self._end()
             child = self._child = subprocess.Popen(
                 [sys.executable, "-m", "dispatch.answers"],
@@ -88,7 +91,7 @@ class Planner:
             )
         assert child.stdin is not None  # noqa: S101
         assert child.stdout is not None  # noqa: S101
-        killer = threading.Timer(ANSWER_S, child.kill)
+        killer = threading.Timer(patience_s, child.kill)
         killer.start()
         try:
             write(child.stdin, question)

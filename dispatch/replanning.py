@@ -22,7 +22,7 @@ from dispatch.engine.problem import LATEST_S, Engineer, Problem, Visit, Window
 from dispatch.engine.rules import obstacles
 from dispatch.models import PlanKind
 from dispatch.placing import broken_by, walk
-from dispatch.queries import planning_rules
+from dispatch.queries import planning_rules, today_of
 from dispatch.standing import PUT_OFF_S, alone_with, places_of, settled, standing, with_cost
 from people.permissions import require
 from work.models import FINISHED, UNDER_WAY, VisitState
@@ -73,6 +73,8 @@ def answer(
     Raises Invalid when it is not said which visit, or who; and as each of the answers does.
     """
     require(unit.actor, "plan.change")
+    if day < today_of(unit):
+        raise Invalid("A day that is over cannot be planned.", fields={"day": ["Over."]})
     if kind is PlanKind.EMERGENCY:
         if visit_id is None:
             raise Invalid("Say which visit it is.", fields={"visit_id": ["Missing."]})
