@@ -33,6 +33,7 @@ from api import (
     parts,
     plans,
     public,
+    replans,
     session,
     slips,
     tus,
@@ -49,6 +50,7 @@ from core import database, jobs
 from core import files as core_files
 from core.logs import configure_logs
 from core.settings import Settings, from_environment
+from dispatch import jobs as dispatch_jobs
 from sync import cursor, hints, spans
 from work import reports
 
@@ -66,6 +68,7 @@ VIEWS = (
     parts.blp,
     slips.blp,
     plans.blp,
+    replans.blp,
     board.blp,
     figures.blp,
     attention.blp,
@@ -119,6 +122,7 @@ def create_app(settings: Settings | None = None, *, db: database.Database | None
     reports.configure(fonts=settings.fonts, public_url=settings.public_url)
     hints.configure(settings.public_url)
     spans.configure(settings.spans)
+    dispatch_jobs.configure(settings.router)
 
     app = _App("fieldwright", root_path=str(importlib.resources.files("api")), static_folder=None)
     app.extensions["fieldwright"] = settings

@@ -9,9 +9,11 @@ from flask.views import MethodView
 
 from api.doors import Blueprint, answer, current_actor, performs, reads
 from api.herd import Gate
+from core.shapes import page_of
 from dispatch import actions
+from dispatch.planner import planner
 from dispatch.problems import solve_problem
-from dispatch.queries import plan_for, plan_view
+from dispatch.queries import plan_for, plan_view, proposal_lines
 from dispatch.questions import check_placing
 from dispatch.schemas import (
     AskPlan,
@@ -19,8 +21,11 @@ from dispatch.schemas import (
     MovedView,
     MoveVisits,
     PlacingView,
+    PlanFilter,
+    PlanLine,
     PlanView,
     ProblemIn,
+    Publish,
     SolutionView,
 )
 
@@ -39,12 +44,20 @@ blp.record(_set_up_gate)
 
 @blp.route("/plans")
 class Plans(MethodView):
-    """Proposals for a day."""
+    """Proposals for a day, or for several."""
+
+    @blp.arguments(PlanFilter, location="query")
+    @blp.response(200, page_of(PlanLine))
+    def get(self, data: dict[str, Any]) -> dict[str, Any]:
+        """List what is on the table for a day: what is being searched for and what was found, the newest first."""
+        with reads() as unit:
+            planner.start()
+            return {"items": proposal_lines(unit, data.get("day")), "next": None}
 
     @blp.arguments(AskPlan)
     @blp.response(202, PlanView)
     def post(self, data: dict[str, Any]) -> Response:
-        """Ask for a plan of a day. It is worked out as a job; ask for it again to see how far it is."""
+        """Ask for a plan of one day or several, as usual or as it would be if. It is worked out as a job; ask for it again to see how far it is."""
         return performs(
             lambda unit: actions.ask_plan(unit, **data),
             PlanView,
@@ -79,11 +92,12 @@ class OnePlan(MethodView):
 class Publication(MethodView):
     """From a proposal to the plan of the day."""
 
+    @blp.arguments(Publish)
     @blp.response(200, PlanView)
-    def put(self, plan_id: UUID) -> Response:
-        """Publish the proposal; what changed since it was planned is left as it is, and named."""
+    def put(self, data: dict[str, Any], plan_id: UUID) -> Response:
+        """Publish the proposal, or a part of it that can stand alone; what changed since it was planned is left as it is, and named."""
         return performs(
-            lambda unit: actions.publish_plan(unit, plan_id),
+            lambda unit: actions.publish_plan(unit, plan_id, **data),
             PlanView,
             name="plan.publish",
             present=plan_view,

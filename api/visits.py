@@ -13,8 +13,9 @@ from core import files
 from core.errors import NotFound
 from core.shapes import page_of
 from core.unit import Unit
+from dispatch.offering import offers
 from dispatch.questions import candidates
-from dispatch.schemas import CandidatesDay, CandidatesView
+from dispatch.schemas import AskOffers, CandidatesDay, CandidatesView, OffersView
 from people.permissions import require
 from work import actions, queries
 from work.models import Visit
@@ -98,6 +99,18 @@ class Candidates(MethodView):
         """Rank the technicians: those who can take the visit by what it adds, and what stands against the others."""
         with reads() as unit:
             return candidates(unit, visit_id, day=data.get("day"))
+
+
+@blp.route("/<uuid:visit_id>/offers")
+class Offers(MethodView):
+    """What could be promised."""
+
+    @blp.arguments(AskOffers, location="query")
+    @blp.response(200, OffersView)
+    def get(self, data: dict[str, Any], visit_id: UUID) -> dict[str, Any]:
+        """List windows that could be promised to the customer, each with what it adds to the plan, and with whom."""
+        with reads() as unit:
+            return offers(unit, visit_id, **data)
 
 
 @blp.route("/<uuid:visit_id>/acceptance")

@@ -287,13 +287,19 @@ class Paged(Shape):
 
     @ma.pre_load
     def _whole(self, data: Any, **_: Any) -> Any:
-        """Query strings carry text; take a written number for a number."""
-        data = dict(data)
+        return whole_numbers(data, "limit")
+
+
+def whole_numbers(data: Any, *names: str) -> dict[str, Any]:
+    """Return what an address says with written numbers taken for numbers: query strings carry text."""
+    given = dict(data)
+    for name in names:
+        said = given.get(name)
         if (
-            isinstance(limit := data.get("limit"), str)
-            and limit.isascii()
-            and limit.lstrip("-").isdigit()
-            and len(limit) < 10
+            isinstance(said, str)
+            and said.isascii()
+            and said.lstrip("-").isdigit()
+            and len(said) < 10
         ):
-            data["limit"] = int(limit)
-        return data
+            given[name] = int(said)
+    return given

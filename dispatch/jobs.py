@@ -1,29 +1,34 @@
 """What happens later at the dispatcher's desk: the search for a plan."""
 
-import time
 from datetime import timedelta
-from typing import Any
 from uuid import UUID
 
-import orjson
-
 from core.actor import Actor
-from core.jobs import in_child, job
-from core.settings import from_environment
+from core.errors import DomainError
+from core.jobs import job
+from core.settings import Router
 from core.unit import perform, reading, unit_of_work
 from dispatch import actions
+from dispatch.engine.plan import Plan
 from dispatch.engine.problem import ProblemError
 from dispatch.events import PlanAsked
 from dispatch.models import DayPlan, PlanState
-from dispatch.travel.drives import with_roads
+from dispatch.planner import NotReady
+from dispatch.replanning import Replan, emergency
+from dispatch.searching import PlanFailed, Search
 
-# Loading the solver and explaining the plan, beside the search itself.
-GRACE_S = 60
-# On a new machine the search is compiled first; others who compile may have to be waited for.
-PREPARING_S = 900
 PREPARING = "The planner is being prepared on this machine, once. This takes a minute or two."
+IN_PARTS = "This large plan was made in {parts} parts and sewn together."
+NO_ANSWER = "The planner ended without an answer."
 # How finely progress is told; each step is a small transaction.
 STEP = 10
+
+_router: list[Router | None] = [None]
+
+
+def configure(router: Router | None) -> None:
+    """Say which road router knows the driving times, if one does."""
+    _router[:] = [router]
 
 
 class _CalledOffError(Exception):
@@ -39,76 +44,69 @@ def find_plan(actor: Actor, plan_id: str) -> None:
         if plan is None or plan.state not in (PlanState.QUEUED, PlanState.RUNNING):
             return
         try:
-            problem = actions.pose_problem(unit, plan)
+            posed = actions.pose_problem(unit, plan)
         except ProblemError as error:
             actions.fail_plan(unit, wanted, str(error))
             return
         seconds, seed = plan.seconds, plan.seed
-    # The router is asked while no transaction is open.
-    problem = with_roads(problem, from_environment().router)
-    question = {"problem": problem, "stop": {"seconds": float(seconds)}, "seed": seed}
-    answer: dict[str, Any] = {}
-    begun: float | None = None
     told = 0
 
     def tell(progress: int) -> None:
         nonlocal told
-        if progress >= told + STEP:
-            told = progress
+        if progress >= told + STEP or (progress == 0 and told == 0):
+            told = max(told, progress)
             _tell(actor, wanted, progress)
 
-    def read(line: bytes) -> None:
-        nonlocal begun
-        said = orjson.loads(line)
-        answer.update({key: said[key] for key in ("plan", "error") if key in said})
-        if said.get("state") == "preparing":
-            _tell(actor, wanted, 0, PREPARING)
-        if said.get("state") == "searching" and begun is None:
-            begun = time.monotonic()
-            _tell(actor, wanted, 0)
-        tell(said.get("progress", 0))
-
-    def tick() -> None:
-        _check_wanted(actor, wanted)
-        if begun is None:
-            return
-        passed = time.monotonic() - begun
-        if passed > seconds + GRACE_S:
-            raise RuntimeError("The planner did not end in time.")
-        # The solver may be silent for the whole search; the time allowed tells how far it is.
-        tell(min(95, int(passed / seconds * 95)))
-
+    search = Search(
+        seconds=float(seconds),
+        seed=seed,
+        router=_router[0],
+        tell=tell,
+        preparing=lambda: _tell(actor, wanted, 0, PREPARING),
+        check=lambda: _check_wanted(actor, wanted),
+    )
     try:
-        in_child(
-            "dispatch.engine",
-            orjson.dumps(question),
-            timeout=PREPARING_S + seconds + GRACE_S,
-            on_line=read,
-            on_tick=tick,
-        )
+        found, parts = search.plan(posed.pieces, posed.split_above, posed.budget)
     except _CalledOffError:
         return
-    except RuntimeError:
-        if "error" not in answer:
-            perform(
-                actor,
-                lambda unit: actions.fail_plan(
-                    unit, wanted, "The planner ended without an answer."
-                ),
-            )
-            raise
-    if "error" in answer:
-        perform(
-            actor,
-            lambda unit: actions.fail_plan(unit, wanted, answer["error"]["message"]),
-            name="plan.fail",
-        )
+    except (PlanFailed, ProblemError) as error:
+        _fail(actor, wanted, str(error))
         return
+    except RuntimeError:
+        _fail(actor, wanted, NO_ANSWER)
+        raise
+    if (sooner := _placed_at_once(actor, wanted, found)) is not None:
+        perform(actor, lambda unit: actions.keep_instead(unit, wanted, sooner), name="plan.keep")
+        return
+    message = IN_PARTS.format(parts=parts) if parts > 1 else ""
     perform(
         actor,
-        lambda unit: actions.keep_answer(unit, wanted, problem, answer["plan"]),
+        lambda unit: actions.keep_answer(unit, wanted, found, message=message),
         name="plan.keep",
     )
+
+
+def _placed_at_once(actor: Actor, plan_id: UUID, found: Plan) -> Replan | None:
+    """Return the answer without a search where the search has left out what it was all about."""
+    with reading(actor) as unit:
+        plan = unit.must(DayPlan, plan_id, "No such plan.")
+        name = plan.asked.get("event", {}).get("visit_id")
+        if name is None or all(left.visit_id != name for left in found.unplaced):
+            return None
+        try:
+            return emergency(
+                unit,
+                UUID(name),
+                day=plan.day,
+                days=plan.days,
+                budget=plan.asked.get("budget"),
+            )
+        except (NotReady, DomainError):
+            return None
+
+
+def _fail(actor: Actor, plan_id: UUID, message: str) -> None:
+    perform(actor, lambda unit: actions.fail_plan(unit, plan_id, message), name="plan.fail")
 
 
 def _check_wanted(actor: Actor, plan_id: UUID) -> None:

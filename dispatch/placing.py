@@ -7,9 +7,10 @@ kept. The judge is the plan's own validator, so that a drop is held to the same 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import pairwise
 
 from dispatch.engine.inventory import shortage
-from dispatch.engine.plan import Cost, Plan, ReasonCode, Route, Stop
+from dispatch.engine.plan import Cost, Plan, ReasonCode, Rest, Route, Stop
 from dispatch.engine.problem import Engineer, Problem, Visit
 from dispatch.engine.rules import away, obstacles
 from dispatch.engine.validator import Rule, Violation, violations
@@ -63,6 +64,17 @@ class Placed:
         return all(finding.standing for finding in self.broken)
 
 
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """Where a visit would go in a day, before the validator has looked at it."""
+
+    order: tuple[Visit, ...]
+    route: Route
+    obstacles: tuple[Finding, ...]
+    fits: bool
+    added_cost: int
+
+
 class Day:
     """One engineer's day as it stands, ready to have a visit put into it.
 
@@ -90,6 +102,22 @@ class Day:
 
     def cheapest(self) -> Placed:
         """Put the visit where the day stays in its bounds at the least cost."""
+        return self.judged(self._glance())
+
+    def glance(self) -> Glance:
+        """Return where the visit would go at the least cost, and what is seen without the validator.
+
+        Where a rule of the two stands against it, nothing is tried.
+        """
+        against = tuple(
+            Finding(one.code.value, self.visit.id, one.details)
+            for one in obstacles(self.problem, self.engineer, self.visit)
+        )
+        if against:
+            return Glance((), self.before, against, fits=False, added_cost=0)
+        return self._glance()
+
+    def _glance(self) -> Glance:
         first = sum(1 for one in self.others if one.running)
         near = sorted((self._detour(n), n) for n in range(first, len(self.others) + 1))
         tried = [
@@ -97,7 +125,22 @@ class Day:
             for order in (self._order(n) for _, n in near[:MOST_PLACES])
         ]
         order, route = min(tried, key=lambda one: (self._missed(one[1]), self._cost(one[1])))
-        return self._placed(order, route, 0)
+        fits = self._missed(route) <= self._missed(self.before)
+        fits = fits and shortage(self.engineer, order) is None
+        added = self._cost(route) - self._cost(self.before)
+        return Glance(tuple(order), route, (), fits=fits, added_cost=added)
+
+    def judged(self, glance: Glance) -> Placed:
+        """Return the day of a glance with everything that the validator has against it."""
+        if not glance.order:
+            return self.cheapest()
+        return self._placed(glance.order, glance.route, 0)
+
+    def believed(self, glance: Glance) -> Placed:
+        """Return the day of a glance without asking the validator."""
+        added_travel_s = glance.route.travel_s - self.before.travel_s
+        notes = tuple(self._notes(glance.route, 0))
+        return Placed(glance.route, (), notes, glance.added_cost, added_travel_s)
 
     def _order(self, place: int) -> list[Visit]:
         return [*self.others[:place], self.visit, *self.others[place:]]
@@ -138,7 +181,7 @@ class Day:
     def _placed(self, order: Sequence[Visit], route: Route, start_s: int) -> Placed:
         broken: list[Finding] = []
         for one in self._found(route):
-            for finding in _findings(self.problem, route, order, one):
+            for finding in findings(self.problem, route, order, one):
                 standing = (one.rule, one.visit_id) in self._standing and not self._worse(
                     route, one
                 )
@@ -171,8 +214,7 @@ class Day:
             made = {stop.visit_id for stop in route.stops}
             kept = tuple(visit for visit in problem.visits if visit.id in made)
             problem = replace(problem, visits=kept)
-        found = violations(problem, Plan((route,), (), Cost()))
-        return [one for one in found if one.rule is not Rule.COST]
+        return broken_by(problem, route)
 
     def _notes(self, route: Route, asked_s: int) -> list[Finding]:
         """Return what is no broken rule and yet good to know: lateness, overtime, who is put off."""
@@ -196,6 +238,15 @@ class Day:
         return notes
 
 
+def broken_by(problem: Problem, route: Route) -> list[Violation]:
+    """Return what the validator has against one engineer's day; the price of a single day is not asked.
+
+    `problem` has this engineer alone, and the visits of the day.
+    """
+    found = violations(problem, Plan((route,), (), Cost()))
+    return [one for one in found if one.rule is not Rule.COST]
+
+
 def walk(
     problem: Problem,
     engineer: Engineer,
@@ -204,9 +255,11 @@ def walk(
 ) -> Route:
     """Return the day with the visits in this order, each as soon as it can be and not before it was meant.
 
-    `starts` overrules when a visit was meant to begin. Breaks are not laid in: no day has one yet.
+    `starts` overrules when a visit was meant to begin. Between two shifts nobody works or drives;
+    breaks are not laid in: no day has one yet.
     """
     starts = starts or {}
+    gaps = [Rest(a.to_s, b.from_s) for a, b in pairwise(engineer.shifts) if a.to_s < b.from_s]
     leaves = free = max(engineer.shifts[0].from_s, problem.now_s)
     at, stops = engineer.start, list[Stop]()
     for visit in visits:
@@ -215,21 +268,45 @@ def walk(
             stops.append(Stop(visit.id, 0, begun, begun, begun + visit.duration_s))
             leaves, free, at = begun, max(free, begun + visit.duration_s), visit.place
             continue
+        free = _on_duty(gaps, free)
         drive = problem.drive_s(engineer, at, visit.place, free)
-        arrives = free + drive
+        arrives = _driven(gaps, free, drive)
         meant = starts.get(visit.id, _planned(visit) if visit.planned else 0)
+        lasts = away(at, visit)
         begins = _opens(visit, max(arrives, meant))
-        if not stops and begins > arrives:
+        for gap in gaps:
+            if begins < gap.ends_s and begins + lasts > gap.starts_s:
+                begins = _opens(visit, gap.ends_s)
+        if not stops and begins > arrives and begins - drive >= _on_duty(gaps, begins - drive):
             # Nobody leaves home to wait in front of a closed door.
             leaves, arrives = begins - drive, begins
-        free = begins + away(at, visit)
+        free = begins + lasts
         stops.append(Stop(visit.id, drive, arrives, begins, free))
         at = visit.place
     home = 0
     if stops and engineer.end is not None:
+        free = _on_duty(gaps, free)
         home = problem.drive_s(engineer, at, engineer.end, free)
-    returns = free + home if stops else leaves
-    return Route(engineer.id, leaves, returns, tuple(stops), (), home)
+    returns = _driven(gaps, free, home) if stops else leaves
+    return Route(engineer.id, leaves, returns, tuple(stops), tuple(gaps) if stops else (), home)
+
+
+def _on_duty(gaps: Sequence[Rest], moment_s: int) -> int:
+    """Return the moment, or when duty begins again for one who is off duty then."""
+    for gap in gaps:
+        if gap.starts_s <= moment_s < gap.ends_s:
+            return gap.ends_s
+    return moment_s
+
+
+def _driven(gaps: Sequence[Rest], leaves_s: int, drive_s: int) -> int:
+    """Return when a drive ends that is interrupted by every gap on its way."""
+    moment, left = leaves_s, drive_s
+    for gap in gaps:
+        if gap.ends_s > moment and gap.starts_s - moment < left:
+            left -= max(0, gap.starts_s - moment)
+            moment = gap.ends_s
+    return moment + left
 
 
 def _planned(visit: Visit) -> int:
@@ -244,10 +321,13 @@ def _opens(visit: Visit, ready_s: int) -> int:
     return max(ready_s, min(ahead)) if ahead else ready_s
 
 
-def _findings(
+def findings(
     problem: Problem, route: Route, order: Sequence[Visit], one: Violation
 ) -> list[Finding]:
-    """Return what the validator has found, with the figures for a sentence."""
+    """Return what the validator has found, with the figures for a sentence.
+
+    `problem` has the engineer of the route alone, `order` the visits in the order of the route.
+    """
     engineer = problem.engineers[0]
     visit = next((visit for visit in order if visit.id == one.visit_id), None)
     stop = next((stop for stop in route.stops if stop.visit_id == one.visit_id), None)

@@ -1,25 +1,35 @@
 """Reads at the dispatcher's desk: plans, and the board of a day."""
 
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import or_, select
+from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
 from core import clock
 from core.errors import NotFound
+from core.languages import say
 from core.unit import Unit
-from dispatch.models import DayPlan
+from dispatch.days import MOST_DAYS, Day
+from dispatch.models import Absence, DayPlan, PlanningRules, PlanState
 from dispatch.sentences import choice, obstacle
+from dispatch.weighing import USUAL
 from people.models import Device, Technician
 from people.permissions import require
 from people.queries import organisation_of
 from people.schemas import TechnicianView
-from work.models import CLOSED_ORDER, OPEN_VISIT, OrderState, Visit, VisitState, WorkOrder
+from work.models import CLOSED_ORDER, OPEN_VISIT, Visit, VisitState, WorkOrder
 from work.schemas import VisitView
+
+# What holds for a company that has set nothing of its own.
+USUAL_OVERTIME_MIN = 60
+USUAL_FROZEN_MIN = 30
+USUAL_BUDGET = 2
+USUAL_SPLIT = 1500
+MOST_PROPOSALS = 20
 
 
 def plan_for(unit: Unit, plan_id: UUID, *, change: bool = False) -> DayPlan:
@@ -41,16 +51,21 @@ def plan_view(unit: Unit, plan: DayPlan) -> dict[str, Any]:
         "id",
         "version",
         "day",
+        "days",
+        "kind",
+        "asked",
         "state",
         "progress",
-        "message",
         "cost",
+        "published",
         "created_at",
         "published_at",
     )
     view = {name: getattr(plan, name) for name in names}
+    view["message"] = say(plan.message, language)
     view["routes"] = [
         route
+        | {"day": route.get("day", plan.day)}
         | {"stops": [stop | {"why": _why(stop.get("why"), language)} for stop in route["stops"]]}
         for route in plan.routes
     ]
@@ -61,7 +76,7 @@ def plan_view(unit: Unit, plan: DayPlan) -> dict[str, Any]:
         }
         for left in plan.unplaced
     ]
-    view["refused"] = plan.refused
+    view["refused"] = [one | {"message": say(one["message"], language)} for one in plan.refused]
     return view
 
 
@@ -71,7 +86,12 @@ def _why(why: Mapping[str, Any] | None, language: str) -> dict[str, Any] | None:
 
 def _obstacle(reason: Mapping[str, Any], language: str) -> dict[str, Any]:
     message = obstacle(reason["code"], reason["details"], language)
-    return {"technician_id": reason["technician_id"], "code": reason["code"], "message": message}
+    return {
+        "technician_id": reason["technician_id"],
+        "day": reason.get("day"),
+        "code": reason["code"],
+        "message": message,
+    }
 
 
 def newest_plan(unit: Unit, day: date) -> DayPlan | None:
@@ -83,23 +103,6 @@ def newest_plan(unit: Unit, day: date) -> DayPlan | None:
         .limit(1)
     )
     return unit.session.scalar(query)
-
-
-def visits_to_plan(unit: Unit, day: date) -> Sequence[Visit]:
-    """Return what the planner may place on a day: what has no day, what stands on it, what is under way."""
-    query = (
-        select(Visit)
-        .join(WorkOrder, (WorkOrder.org_id == Visit.org_id) & (WorkOrder.id == Visit.order_id))
-        .where(
-            Visit.deleted_at.is_(None),
-            Visit.state.in_(OPEN_VISIT),
-            or_(Visit.day.is_(None), Visit.day <= day),
-            WorkOrder.state.not_in({*CLOSED_ORDER, OrderState.ON_HOLD}),
-        )
-        .options(joinedload(Visit.order).joinedload(WorkOrder.site))
-        .order_by(Visit.no)
-    )
-    return unit.session.scalars(query).all()
 
 
 def today_of(unit: Unit) -> date:
@@ -198,3 +201,72 @@ def board_visit(visit: Visit) -> dict[str, Any]:
         "asset_name": order.asset.name if order.asset else None,
         "skills": order.skills,
     }
+
+
+def planning_rules(unit: Unit) -> PlanningRules:
+    """Return the company's rules for plans, or the usual ones while it has set none."""
+    known = unit.get(PlanningRules, unit.org_id)
+    return known or PlanningRules(
+        id=unit.org_id,
+        version=0,
+        weights={},
+        overtime_min=USUAL_OVERTIME_MIN,
+        frozen_min=USUAL_FROZEN_MIN,
+        budget=USUAL_BUDGET,
+        split_above=USUAL_SPLIT,
+    )
+
+
+def rules_view(unit: Unit, rules: PlanningRules) -> dict[str, Any]:
+    """Return the rules with every price by name, and what each is where nothing is said."""
+    require(unit.actor, "plan.read")
+    names = ("version", "overtime_min", "frozen_min", "budget", "split_above")
+    view = {name: getattr(rules, name) for name in names}
+    return view | {"weights": USUAL | rules.weights, "usual": USUAL}
+
+
+def absences(unit: Unit, day: Day) -> Sequence[Absence]:
+    """Return who is away on these days and when, called off or not, the earliest first."""
+    require(unit.actor, "board.read")
+    query = (
+        select(Absence)
+        .where(
+            Absence.ends_at > day.midnight,
+            Absence.begins_at < day.moment(day.ends_s),
+            Absence.called_off_at.is_(None),
+        )
+        .order_by(Absence.begins_at, Absence.id)
+    )
+    return unit.session.scalars(query).all()
+
+
+def proposal_lines(unit: Unit, day: date | None) -> list[dict[str, Any]]:
+    """Return what is on the table for a day: what is being searched for, and what was found, the newest first."""
+    language = unit.actor.language
+    names = ("id", "version", "day", "days", "kind", "asked", "state", "progress", "cost")
+    return [
+        {name: getattr(plan, name) for name in (*names, "created_at")}
+        | {
+            "message": say(plan.message, language),
+            "placed": sum(len(route["stops"]) for route in plan.routes),
+            "left_out": len(plan.unplaced),
+        }
+        for plan in proposals(unit, day or today_of(unit))
+    ]
+
+
+def proposals(unit: Unit, day: date) -> Sequence[DayPlan]:
+    """Return the plans that are neither published nor given up and have this day among theirs, the newest first."""
+    require(unit.actor, "plan.read")
+    query = (
+        select(DayPlan)
+        .where(
+            DayPlan.day <= day,
+            DayPlan.day > day - timedelta(days=MOST_DAYS),
+            DayPlan.state.in_((PlanState.QUEUED, PlanState.RUNNING, PlanState.PROPOSED)),
+        )
+        .order_by(DayPlan.created_at.desc(), DayPlan.id.desc())
+        .limit(MOST_PROPOSALS)
+    )
+    found = unit.session.scalars(query).all()
+    return [plan for plan in found if (day - plan.day).days < plan.days]

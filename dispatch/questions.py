@@ -1,29 +1,27 @@
 """What would happen if: a visit put into a day by hand, and who could take it. Nothing is written."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
-from sqlalchemy.orm import joinedload, load_only
 
-from assets.models import Site
 from core import clock
 from core.errors import Conflict
 from core.unit import Unit
-from dispatch.days import Day, problem_of
+from dispatch.days import part_ids, problem_of
+from dispatch.desk import days_at, for_planning, terms_of, vans_of
 from dispatch.placing import Day as Hand
-from dispatch.placing import Finding, Placed
+from dispatch.placing import Finding, Glance, Placed
 from dispatch.queries import today_of
-from dispatch.sentences import finding
-from parts.models import Part, VanStock
+from dispatch.sentences import said
+from parts.models import Part
 from people.models import Technician
 from people.permissions import require
-from people.queries import organisation_of, technician_for
-from work.models import FINISHED, OPEN_VISIT, UNDER_WAY, Visit, VisitState, WorkOrder
+from people.queries import technician_for
+from work.models import FINISHED, OPEN_VISIT, UNDER_WAY, Visit, VisitState
 from work.queries import visit_for
 
 
@@ -43,7 +41,7 @@ def check_placing(
     require(unit.actor, "board.read")
     visit = _visit(unit, visit_id)
     technician = technician_for(unit, technician_id)
-    return _Desk(unit, visit, day).check(technician, starts_at)
+    return _Held(unit, visit, day).check(technician, starts_at)
 
 
 def candidates(unit: Unit, visit_id: UUID, *, day: date | None = None) -> dict[str, Any]:
@@ -54,7 +52,7 @@ def candidates(unit: Unit, visit_id: UUID, *, day: date | None = None) -> dict[s
     require(unit.actor, "board.read")
     visit = _visit(unit, visit_id)
     day = day or visit.day or today_of(unit)
-    desk = _Desk(unit, visit, max(day, today_of(unit)))
+    desk = _Held(unit, visit, max(day, today_of(unit)))
     people = unit.session.scalars(
         select(Technician).where(Technician.deleted_at.is_(None)).order_by(Technician.name)
     ).all()
@@ -69,19 +67,40 @@ def _visit(unit: Unit, visit_id: UUID) -> Visit:
     return visit
 
 
-class _Desk:
+# How many of the best are judged by every rule; of the others what is seen at a glance is told.
+MOST_JUDGED = 12
+
+
+@dataclass(frozen=True, slots=True)
+class _Ranked:
+    """A technician's day with the visit in hand as it looks at a glance."""
+
+    hand: Hand | None
+    glance: Glance | None
+    cannot: Finding | None
+
+    @property
+    def order(self) -> tuple[bool, bool, int]:
+        """Return who comes first: who fits, by what it adds."""
+        if self.glance is None:
+            return True, True, 0
+        return not self.glance.fits, bool(self.glance.obstacles), self.glance.added_cost
+
+
+class _Held:
     """One visit in hand, and the days of those who might take it."""
 
     def __init__(self, unit: Unit, visit: Visit, day: date) -> None:
         self.unit = unit
-        self.day = Day(day, ZoneInfo(organisation_of(unit).timezone))
-        self.visit = unit.session.scalars(_loaded().where(Visit.id == visit.id)).one()
+        self.day = days_at(unit, day)
+        self.visit = unit.session.scalars(for_planning().where(Visit.id == visit.id)).one()
+        self.terms = terms_of(unit, self.day)
+        self.now = clock.now()
         self._skus: dict[str, str] | None = None
 
     def check(self, technician: Technician, starts_at: datetime | None) -> dict[str, Any]:
         rows = self._rows([technician]).get(technician.id, [])
-        vans = self._vans([technician])
-        hand, cannot = self._hand(technician, rows, vans)
+        hand, cannot = self._hand(technician, rows, self._vans([technician], rows))
         if hand is None:
             return self._answer(technician, rows, None, [cannot] if cannot else [])
         asked = max(1, self.day.seconds(starts_at)) if starts_at else None
@@ -89,60 +108,76 @@ class _Desk:
         return self._answer(technician, rows, placed, self._of_visit(placed))
 
     def rank(self, people: Sequence[Technician]) -> list[dict[str, Any]]:
-        rows, vans = self._rows(people), self._vans(people)
-        found = []
+        """Return everybody by what the visit would add to their day, those who cannot take it last.
+
+        The days of the best are judged by the validator; for the others a look at the clock, the
+        rules of the two and the van is enough.
+        """
+        rows = self._rows(people)
+        vans = self._vans(people, [row for mine in rows.values() for row in mine])
+        found: list[tuple[tuple[bool, bool, int], Technician, _Ranked]] = []
         for technician in people:
             mine = rows.get(technician.id, [])
             hand, cannot = self._hand(technician, mine, vans)
-            placed = hand.cheapest() if hand else None
-            more = [cannot] if cannot else self._of_visit(placed) if placed else []
-            broken = (
-                [*more, *(one for one in placed.broken if not one.standing)] if placed else more
-            )
-            stop = self._mine(placed)
-            found.append(
-                {
-                    "technician_id": technician.id,
-                    "name": technician.name,
-                    "fits": not broken,
-                    "added_cost": placed.added_cost if placed else None,
-                    "added_travel_s": placed.added_travel_s if placed else None,
-                    "starts_at": self.day.moment(stop.starts_s) if stop else None,
-                    "visits": len(mine),
-                    "reasons": [self._said(one, technician, mine) for one in broken],
-                    "notes": [self._said(one, technician, mine) for one in placed.notes]
-                    if placed
-                    else [],
-                }
-            )
-        found.sort(
+            ranked = _Ranked(hand, None if hand is None else hand.glance(), cannot)
+            found.append((ranked.order, technician, ranked))
+        found.sort(key=lambda one: (one[0], one[1].name))
+        shown = [
+            self._shown(technician, rows.get(technician.id, []), ranked, judged=k < MOST_JUDGED)
+            for k, (_, technician, ranked) in enumerate(found)
+        ]
+        shown.sort(
             key=lambda one: (not one["fits"], one["added_cost"] is None, one["added_cost"] or 0)
         )
-        return found
+        return shown
+
+    def _shown(
+        self, technician: Technician, mine: Sequence[Visit], ranked: "_Ranked", *, judged: bool
+    ) -> dict[str, Any]:
+        hand, glance = ranked.hand, ranked.glance
+        placed = None
+        if hand is not None and glance is not None and (judged or not glance.obstacles):
+            placed = hand.judged(glance) if judged or not glance.fits else hand.believed(glance)
+        obstacles = glance.obstacles if glance is not None and placed is None else ()
+        broken = [*([ranked.cannot] if ranked.cannot else []), *obstacles]
+        if placed is not None:
+            broken += self._of_visit(placed)
+            broken += [one for one in placed.broken if not one.standing]
+        stop = self._mine(placed)
+        return {
+            "technician_id": technician.id,
+            "name": technician.name,
+            "fits": not broken,
+            "added_cost": placed.added_cost if placed else None,
+            "added_travel_s": placed.added_travel_s if placed else None,
+            "starts_at": self.day.moment(stop.starts_s) if stop else None,
+            "visits": len(mine),
+            "reasons": [self._said(one, technician, mine) for one in broken],
+            "notes": [self._said(one, technician, mine) for one in placed.notes] if placed else [],
+        }
 
     def _rows(self, people: Sequence[Technician]) -> dict[UUID, list[Visit]]:
         """Return what else stands on the day, by technician."""
-        query = _loaded().where(
-            Visit.technician_id.in_([one.id for one in people]),
+        query = for_planning().where(
             Visit.day == self.day.day,
             Visit.deleted_at.is_(None),
             Visit.state.in_(OPEN_VISIT),
             Visit.id != self.visit.id,
         )
+        if len(people) == 1:
+            query = query.where(Visit.technician_id == people[0].id)
         rows: dict[UUID, list[Visit]] = {}
         for row in self.unit.session.scalars(query.order_by(Visit.no)):
             if row.technician_id is not None:
                 rows.setdefault(row.technician_id, []).append(row)
         return rows
 
-    def _vans(self, people: Sequence[Technician]) -> dict[UUID, dict[str, int]]:
-        places = [one.van_place_id for one in people if one.van_place_id]
-        vans: dict[UUID, dict[str, int]] = {}
-        for stock in self.unit.session.scalars(
-            select(VanStock).where(VanStock.place_id.in_(places), VanStock.on_hand > 0)
-        ):
-            vans.setdefault(stock.place_id, {})[str(stock.part_id)] = stock.on_hand
-        return vans
+    def _vans(
+        self, people: Sequence[Technician], rows: Sequence[Visit]
+    ) -> dict[UUID, dict[str, int]]:
+        """Return what of the parts that are asked for is on each van."""
+        wanted = part_ids([*rows, self.visit])
+        return vans_of(self.unit, people, parts=wanted) if wanted else {}
 
     def _hand(
         self, technician: Technician, rows: Sequence[Visit], vans: dict[UUID, dict[str, int]]
@@ -151,11 +186,12 @@ class _Desk:
         visit, name = self.visit, str(self.visit.id)
         if visit.state in UNDER_WAY:
             return None, Finding("under_way", name)
-        now = clock.now()
-        problem = problem_of(self.day, [technician], [*rows, visit], vans, now=now)
+        asked = [*rows, visit]
+        problem = problem_of(self.day, [technician], asked, vans, now=self.now, terms=self.terms)
         if not problem.engineers:
             works = self.day.day.weekday() in technician.days
-            return None, Finding("shift_over" if works else "not_working")
+            away = works and str(technician.id) in self.terms.away
+            return None, Finding("absent" if away else "shift_over" if works else "not_working")
         if all(one.id != name for one in problem.visits):
             return None, Finding("window_day", name)
         if visit.locked and visit.technician_id is not None:
@@ -218,22 +254,15 @@ class _Desk:
         }
 
     def _said(self, one: Finding, technician: Technician, rows: Sequence[Visit]) -> dict[str, Any]:
-        """Return a finding in the reader's words, its moments as the clock at the company shows them."""
-        names = {str(row.id): row.order.title for row in (*rows, self.visit)}
-        figures: dict[str, Any] = {}
-        for name, value in one.details.items():
-            if name.endswith("_s"):
-                figures[name.removesuffix("_s")] = self._clock(int(value))
-            else:
-                figures[name] = self._sku(str(value)) if name == "part" else value
-        figures |= {"name": technician.name, "visit": names.get(one.visit_id or "", "")}
-        message = finding(one.code, figures, self.unit.actor.language)
-        return {
-            "code": one.code,
-            "visit_id": one.visit_id,
-            "message": message,
-            "details": figures,
-        }
+        """Return a finding in the reader's words."""
+        return said(
+            one,
+            self.unit.actor.language,
+            name=technician.name,
+            titles={str(row.id): row.order.title for row in (*rows, self.visit)},
+            clock=self._clock,
+            sku=self._sku,
+        )
 
     def _clock(self, seconds: int) -> str:
         return f"{self.day.moment(seconds).astimezone(self.day.zone):%H:%M}"
@@ -244,30 +273,3 @@ class _Desk:
             query = select(Part.id, Part.sku).where(Part.id.in_(wanted))
             self._skus = {str(key): sku for key, sku in self.unit.session.execute(query)}
         return self._skus.get(part_id, "")
-
-
-def _loaded() -> Any:
-    """Return visits with what the planner has to know of them, and no more."""
-    order = joinedload(Visit.order)
-    return select(Visit).options(
-        load_only(
-            Visit.no,
-            Visit.version,
-            Visit.order_id,
-            Visit.technician_id,
-            Visit.state,
-            Visit.day,
-            Visit.arrives_at,
-            Visit.duration_min,
-            Visit.window_from,
-            Visit.window_to,
-            Visit.locked,
-            Visit.travel_started_at,
-            Visit.arrived_at,
-            Visit.work_started_at,
-        ),
-        order.load_only(
-            WorkOrder.title, WorkOrder.priority, WorkOrder.due_at, WorkOrder.skills, WorkOrder.parts
-        ),
-        order.joinedload(WorkOrder.site).load_only(Site.lat, Site.lng),
-    )

@@ -1,5 +1,7 @@
 """Shapes of plans and of the board."""
 
+from typing import Any
+
 import marshmallow as ma
 
 from core.shapes import (
@@ -11,21 +13,36 @@ from core.shapes import (
     listed,
     mapped,
     moment,
+    nested,
     number,
     text,
     unchecked,
+    whole_numbers,
 )
-from dispatch.models import PlanState
+from dispatch.comparing import Difference
+from dispatch.days import MOST_DAYS
+from dispatch.models import AbsenceKind, PlanKind, PlanState
 from work.schemas import VisitView
 
 
 class AskPlan(Shape):
-    """Which day to plan, for whom, and how long to search."""
+    """Which days to plan, for whom, how long to search, and what is to be different from usual.
+
+    Whoever is in `without` is taken to be away, `left_out` are visits that are not planned.
+    `weights` are prices by name, as the rules have them; `frozen_min` keeps what begins within so
+    many minutes where it is.
+    """
 
     day = date_(required=True)
+    days = number(default=1, least=1, most=MOST_DAYS)
     technician_ids = listed(ident(), none=True, most=500)
     seconds = number(default=3, least=1, most=120)
     seed = number(default=0, least=0, most=2**31 - 1)
+    without = listed(ident(), default=[], most=500)
+    left_out = listed(ident(), default=[], most=500)
+    overtime_min = number(none=True, least=0, most=8 * 60)
+    frozen_min = number(none=True, least=0, most=24 * 60)
+    weights = mapped(number(least=0))
 
 
 class Why(Shape):
@@ -53,6 +70,7 @@ class PlannedRoute(Shape):
     """One technician's day."""
 
     technician_id = ident()
+    day = date_()
     stops = listed(PlannedStop)
     travel_s = number()
     work_s = number()
@@ -62,6 +80,7 @@ class Obstacle(Shape):
     """The first thing that keeps one technician from a visit."""
 
     technician_id = ident(none=True)
+    day = date_(none=True)
     code = text()
     message = text()
 
@@ -81,12 +100,54 @@ class RefusedVisit(Shape):
     message = text()
 
 
-class PlanView(Shape):
-    """A proposal for a day."""
+class PlanFilter(Shape):
+    """For which day proposals are looked for."""
+
+    day = date_()
+
+
+class PlanLine(Shape):
+    """A proposal in the list of them. `asked` says what was to be different from usual."""
 
     id = ident()
     version = number()
     day = date_()
+    days = number()
+    kind = text(one_of=[kind.value for kind in PlanKind])
+    asked = anything()
+    state = text(one_of=[state.value for state in PlanState])
+    progress = number()
+    message = text()
+    cost = mapped(number())
+    placed = number()
+    left_out = number()
+    created_at = moment()
+
+
+class Publish(Shape):
+    """Which visits of a proposal are taken over; with nothing said, all of them.
+
+    `technician_ids` stands for every visit that is given to or taken from them.
+    """
+
+    visit_ids = listed(ident(), none=True, most=5000)
+    technician_ids = listed(ident(), none=True, most=1000)
+
+
+class PlanView(Shape):
+    """A proposal for a day, or for several on end.
+
+    `kind` says why it was made, `asked` what was to be different from usual, `published` which of
+    its visits were taken over already.
+    """
+
+    id = ident()
+    version = number()
+    day = date_()
+    days = number()
+    kind = text(one_of=[kind.value for kind in PlanKind])
+    asked = anything()
+    published = listed(ident())
     state = text(one_of=[state.value for state in PlanState])
     progress = number()
     message = text()
@@ -96,15 +157,6 @@ class PlanView(Shape):
     refused = listed(RefusedVisit)
     created_at = moment()
     published_at = moment(none=True)
-
-
-class CheckPlacing(Shape):
-    """A visit held over somebody's day; with no start it goes where it fits best."""
-
-    visit_id = ident(required=True)
-    technician_id = ident(required=True)
-    day = date_(required=True)
-    starts_at = moment(none=True)
 
 
 class FindingView(Shape):
@@ -118,6 +170,197 @@ class FindingView(Shape):
     message = text()
     details = anything()
     standing = flag()
+
+
+class AskReplan(Shape):
+    """What has happened, and how many visits may move for it.
+
+    `emergency` names the visit that must be placed, `absence` the technician who is away or late;
+    `cancellation` asks what would fit into the plan as it is. With `seconds` the answer is searched
+    for as a job; without, it is there at once.
+    """
+
+    event = text(required=True, one_of=["emergency", "cancellation", "absence"])
+    day = date_()
+    days = number(default=1, least=1, most=MOST_DAYS)
+    visit_id = ident(none=True)
+    technician_id = ident(none=True)
+    budget = number(none=True, least=0, most=1000)
+    seconds = number(default=0, least=0, most=120)
+
+
+class NoteAbsence(Shape):
+    """Who takes no visit, why, and from when to when.
+
+    Instead of `ends_at`, `delay_min` says how many minutes somebody is late from now, or from the
+    planned end of what is under way.
+    """
+
+    technician_id = ident(required=True)
+    kind = text(required=True, one_of=[kind.value for kind in AbsenceKind])
+    begins_at = moment(none=True)
+    ends_at = moment(none=True)
+    delay_min = number(none=True, least=1, most=12 * 60)
+    note = text(default="", most=500)
+
+
+class AbsenceView(Shape):
+    """A time in which a technician takes no visit."""
+
+    id = ident()
+    version = number()
+    technician_id = ident()
+    kind = text(one_of=[kind.value for kind in AbsenceKind])
+    begins_at = moment()
+    ends_at = moment()
+    note = text()
+    created_at = moment()
+    called_off_at = moment(none=True)
+
+
+class AbsenceFilter(Shape):
+    """For which days absences are looked for."""
+
+    day = date_()
+    days = number(default=1, least=1, most=31)
+
+    @ma.pre_load
+    def _whole(self, data: Any, **_: Any) -> Any:
+        return whole_numbers(data, "days")
+
+
+class RulesIn(Shape):
+    """What plans cost and allow; what is not said stays. `weights` are prices by name, in seconds of driving."""
+
+    weights = mapped(number(least=0))
+    overtime_min = number(least=0, most=8 * 60)
+    frozen_min = number(least=0, most=24 * 60)
+    budget = number(least=0, most=1000)
+    split_above = number(least=50, most=5000)
+
+
+class RulesView(Shape):
+    """What plans cost and allow; `usual` is what each price is where nothing is said."""
+
+    version = number()
+    weights = mapped(number())
+    usual = mapped(number())
+    overtime_min = number()
+    frozen_min = number()
+    budget = number()
+    split_above = number()
+
+
+class Compare(Shape):
+    """Which proposals, by their ids with commas between, and against which; without, the plan that runs."""
+
+    plans = text(default="", most=200)
+    against = ident()
+
+
+class PlanSums(Shape):
+    """A plan in figures; the cost is in seconds of driving."""
+
+    placed = number()
+    left_out = number()
+    late = number()
+    travel_min = number()
+    overtime_min = number()
+    work_min = number()
+    cost = number()
+
+
+class CostTerm(Shape):
+    """One term of the cost in both plans."""
+
+    name = text()
+    before = number()
+    after = number()
+
+
+class WhereView(Shape):
+    """With whom a visit is, on which day, and when."""
+
+    technician_id = ident()
+    name = text()
+    day = date_()
+    starts_at = moment()
+    departs_at = moment()
+
+
+class ChangeView(Shape):
+    """One visit that is not as it was."""
+
+    visit_id = ident()
+    no = text()
+    title = text()
+    priority = number()
+    difference = text(one_of=[one.value for one in Difference])
+    before = nested(WhereView, none=True)
+    after = nested(WhereView, none=True)
+    late_before_min = number()
+    late_after_min = number()
+
+
+class ComparedPlan(Shape):
+    """What one proposal would change. `moved` counts the visits that change hands or day, or lose their place."""
+
+    plan_id = ident()
+    kind = text(one_of=[kind.value for kind in PlanKind])
+    asked = anything()
+    sums = nested(PlanSums)
+    terms = listed(CostTerm)
+    moved = number()
+    changes = listed(ChangeView)
+    broken = listed(FindingView)
+
+
+class ComparisonView(Shape):
+    """Proposals side by side; `before` is what they are compared with."""
+
+    day = date_()
+    days = number()
+    against = ident(none=True)
+    before = nested(PlanSums)
+    plans = listed(ComparedPlan)
+
+
+class AskOffers(Shape):
+    """From which day on, over how many days, and windows of how many hours."""
+
+    day = date_()
+    days = number(default=3, least=1, most=MOST_DAYS)
+    hours = number(default=2, least=1, most=12)
+
+    @ma.pre_load
+    def _whole(self, data: Any, **_: Any) -> Any:
+        return whole_numbers(data, "days", "hours")
+
+
+class OfferView(Shape):
+    """A window that could be promised: what it adds in seconds of driving, and with whom; no price where nobody can."""
+
+    window_from = moment()
+    window_to = moment()
+    added_cost = number(none=True)
+    technician_id = ident(none=True)
+    name = text()
+
+
+class OffersView(Shape):
+    """The windows, the earliest first."""
+
+    visit_id = ident()
+    offers = listed(OfferView)
+
+
+class CheckPlacing(Shape):
+    """A visit held over somebody's day; with no start it goes where it fits best."""
+
+    visit_id = ident(required=True)
+    technician_id = ident(required=True)
+    day = date_(required=True)
+    starts_at = moment(none=True)
 
 
 class PlacedStop(Shape):

@@ -1,9 +1,11 @@
 """The planner's codes as sentences. The numbers in them are the planner's; nothing is guessed here."""
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from core.languages import say
 from dispatch.engine.plan import ReasonCode, WhyCode
+from dispatch.placing import Finding
 
 OBSTACLES = {
     ReasonCode.NO_ENGINEER: "Nobody works on this day.",
@@ -45,6 +47,7 @@ FINDINGS = {
     "under_way": "{visit} is under way already.",
     "window": "{visit} would begin at {at}; the customer was promised {from} to {to}.",
     "window_day": "{visit} is promised for a later day.",
+    "absent": "{name} is away.",
     "window_over": "{visit} was promised for an earlier day.",
     "shift": "{name} would be back at {at}; the day ends at {to}, overtime included.",
     "rule": "{visit}: a rule would be broken ({rule}).",
@@ -68,3 +71,31 @@ def choice(code: str, language: str) -> str:
 def finding(code: str, details: dict[str, Any], language: str) -> str:
     """Return what placing a visit by hand would break, or what is good to know about it."""
     return say(FINDINGS.get(code) or OBSTACLES[ReasonCode(code)], language, details)
+
+
+def said(
+    one: Finding,
+    language: str,
+    *,
+    name: str,
+    titles: Mapping[str, str],
+    clock: Callable[[int], str],
+    sku: Callable[[str], str],
+) -> dict[str, Any]:
+    """Return a finding with its sentence: moments as the clock at the company shows them, parts by number.
+
+    `name` is the technician's, `titles` those of the visits by id.
+    """
+    figures: dict[str, Any] = {}
+    for key, value in one.details.items():
+        if key.endswith("_s"):
+            figures[key.removesuffix("_s")] = clock(int(value))
+        else:
+            figures[key] = sku(str(value)) if key == "part" else value
+    figures |= {"name": name, "visit": titles.get(one.visit_id or "", "")}
+    return {
+        "code": one.code,
+        "visit_id": one.visit_id,
+        "message": finding(one.code, figures, language),
+        "details": figures,
+    }

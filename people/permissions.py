@@ -32,6 +32,7 @@ PERMISSIONS: dict[str, set[Role]] = {
     "part.read": _STAFF,
     "plan.change": _OFFICE,
     "plan.read": _OFFICE,
+    "plan.rules": {Role.MANAGER, Role.ADMIN},
     "report.read": {*_STAFF, Role.CUSTOMER},
     "report.share": {*_OFFICE, Role.TECHNICIAN},
     "request.add": {*_STAFF, Role.CUSTOMER},

@@ -1,14 +1,13 @@
 """Driving times between places: from the router when there is one, else from the stated model."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 import structlog
 
 from core.settings import Router
-from dispatch.engine.problem import LATEST_S, Place
+from dispatch.engine.problem import LATEST_S, Place, Problem
 from dispatch.engine.travel import TravelModel, straight_km, travel_matrix
 from dispatch.travel.calls import Caller, Refused, ServiceError
 from dispatch.travel.services import KINDS, Block, Seconds, Service, too_large
@@ -112,15 +111,12 @@ def _blocks(
         row += rows.stop - rows.start
 
 
-def with_roads(problem: dict[str, Any], router: Router | None) -> dict[str, Any]:
-    """Return a problem, as plain lists and objects, with the router's driving times where it answers."""
+def with_roads(problem: Problem, router: Router | None) -> Problem:
+    """Return a problem with the router's driving times where it answers."""
     service = service_of(router)
     if router is None or service is None:
         return problem
-    places = [Place(**place) for place in problem["places"]]
-    drives = drives_between(places, service, seconds=router.seconds)
+    drives = drives_between(problem.places, service, seconds=router.seconds)
     for note in drives.notes:
         log.warning("driving times", note=note)
-    if drives.source == MODEL:
-        return problem
-    return problem | {"travel_s": drives.seconds.tolist()}
+    return problem if drives.source == MODEL else replace(problem, travel_s=drives.seconds)

@@ -39,10 +39,18 @@ DELETE /v1/devices/<device_id>/suspension               .d..ma
 PUT    /v1/devices/<device_id>/state                    .d..ma
 GET    /v1/discrepancies                                tds.ma
 GET    /v1/dispatch/board                               .d..ma
+GET    /v1/dispatch/absences                            .d..ma
+POST   /v1/dispatch/absences                            .d..ma
+DELETE /v1/dispatch/absences/<absence_id>               .d..ma
+GET    /v1/dispatch/comparison                          .d..ma
+GET    /v1/dispatch/plans                               .d..ma
 POST   /v1/dispatch/plans                               .d..ma
 GET    /v1/dispatch/plans/<plan_id>                     .d..ma
 PUT    /v1/dispatch/plans/<plan_id>/publication         .d..ma
 DELETE /v1/dispatch/plans/<plan_id>                     .d..ma
+POST   /v1/dispatch/replans                             .d..ma
+GET    /v1/dispatch/rules                               .d..ma
+PUT    /v1/dispatch/rules                               ....ma
 POST   /v1/dispatch/check                               .d..ma
 POST   /v1/dispatch/moves                               .d..ma
 POST   /v1/dispatch/solve                               .d..ma
@@ -106,6 +114,7 @@ PUT    /v1/visits/<visit_id>/answers                    td..ma
 PUT    /v1/visits/<visit_id>/travel                     td..ma
 PUT    /v1/visits/<visit_id>/arrival                    td..ma
 GET    /v1/visits/<visit_id>/candidates                 .d..ma
+GET    /v1/visits/<visit_id>/offers                     .d..ma
 PUT    /v1/visits/<visit_id>/claim                      t.....
 PUT    /v1/visits/<visit_id>/hold                       td..ma
 GET    /v1/visits/<visit_id>/times                      tds.ma
@@ -189,6 +198,14 @@ def body_for(method: str, rule: str, ids: dict[str, str]) -> dict[str, Any] | No
         },
         "/v1/attention/<attention_id>/settlement": {"keep": "office"},
         "/v1/customers": {"name": str(new_id())},
+        "/v1/dispatch/absences": {
+            "technician_id": ids["technician_id"],
+            "kind": "leave",
+            "begins_at": "2126-01-01T08:00:00Z",
+            "ends_at": "2126-01-02T08:00:00Z",
+        },
+        "/v1/dispatch/replans": {"event": "cancellation", "day": "2126-01-01"},
+        "/v1/dispatch/rules": {"budget": 3},
         "/v1/dispatch/plans": {"day": "2126-01-01", "seconds": 1},
         "/v1/dispatch/check": {
             "visit_id": ids["visit_id"],

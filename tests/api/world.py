@@ -111,6 +111,13 @@ def furnish(make: Maker, *, words: bool = True) -> World:
     visit = make.visit(by=ann, order=make.order(asset))
     request, _ = world.do(work.report_fault, asset, symptom="leak", text="Oil")
     plan = world.do(dispatch.ask_plan, day=clock.now().date() + timedelta(days=2))
+    absence = world.do(
+        dispatch.note_absence,
+        technician_id=ann.id,
+        kind="leave",
+        begins_at=clock.now() + timedelta(days=30),
+        ends_at=clock.now() + timedelta(days=31),
+    )
     attention = world.do(
         work.raise_attention,
         kind="review",
@@ -128,6 +135,7 @@ def furnish(make: Maker, *, words: bool = True) -> World:
     world.ids = {
         name: str(value)
         for name, value in {
+            "absence_id": absence.id,
             "asset_id": asset.id,
             "attention_id": attention.id,
             "customer_id": customer.id,

@@ -14,7 +14,7 @@ from geopy.distance import geodesic
 
 from core import clock
 from core.settings import Geocoder, Router, SettingsError, from_environment
-from dispatch.engine.problem import LATEST_S, Place, ProblemError
+from dispatch.engine.problem import LATEST_S, Place, Problem, ProblemError
 from dispatch.engine.travel import TravelModel, paces, straight_km, travel_matrix
 from dispatch.travel.calls import ServiceError
 from dispatch.travel.drives import drives_between, modelled, service_of, with_roads
@@ -181,10 +181,10 @@ def test_the_settings_name_the_router() -> None:
 
 def test_a_day_is_planned_with_the_router_s_times_and_without_it_with_the_model_s() -> None:
     places = city(3)
-    problem = {"places": [{"lat": p.lat, "lng": p.lng} for p in places], "travel_s": [[7]]}
+    problem = Problem(tuple(places), travel_matrix(places), (), ())
     with serving(osrm()) as (url, _):
         asked = with_roads(problem, Router("osrm", url))
-    assert asked["travel_s"] == expected(places)
+    assert asked.travel_s.tolist() == expected(places)
     assert with_roads(problem, None) == problem
     assert with_roads(problem, Router("osrm", "http://127.0.0.1:9", seconds=0.2)) == problem
 

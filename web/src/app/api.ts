@@ -67,16 +67,140 @@ export interface Reason {
   message: string
 }
 
+export type PlanKind = 'plan' | 'what_if' | 'emergency' | 'cancellation' | 'absence'
+export type PlanState = 'queued' | 'running' | 'proposed' | 'published' | 'failed' | 'cancelled'
+
+/** What was to be different from usual; what is not said is as the company has it. */
+export interface Asked {
+  without?: string[]
+  left_out?: string[]
+  overtime_min?: number
+  frozen_min?: number
+  budget?: number
+  weights?: Record<string, number>
+  event?: { visit_id?: string; technician_id?: string }
+}
+
+/** What is to be planned, and how. */
+export interface AskPlan {
+  day: string
+  days?: number
+  seconds?: number
+  technician_ids?: string[] | null
+  without?: string[]
+  left_out?: string[]
+  overtime_min?: number
+  weights?: Record<string, number>
+}
+
+/** A proposal in the list of what is on the table. */
+export interface PlanLine {
+  id: string
+  day: string
+  days: number
+  kind: PlanKind
+  asked: Asked
+  state: PlanState
+  progress: number
+  message: string
+  placed: number
+  left_out: number
+  created_at: string
+}
+
+/** A plan in figures; the cost is in seconds of driving. */
+export interface PlanSums {
+  placed: number
+  left_out: number
+  late: number
+  travel_min: number
+  overtime_min: number
+  work_min: number
+  cost: number
+}
+
+export interface VisitPlace {
+  technician_id: string
+  name: string
+  day: string
+  starts_at: string
+  departs_at: string
+}
+
+/** One visit that is not as it was. */
+export interface VisitChange {
+  visit_id: string
+  no: string
+  title: string
+  priority: number
+  difference: 'placed' | 'left_out' | 'moved' | 'shifted'
+  before: VisitPlace | null
+  after: VisitPlace | null
+  late_before_min: number
+  late_after_min: number
+}
+
+/** Proposals side by side with what runs. */
+export interface Comparison {
+  day: string
+  days: number
+  against: string | null
+  before: PlanSums
+  plans: {
+    plan_id: string
+    kind: PlanKind
+    sums: PlanSums
+    terms: { name: string; before: number; after: number }[]
+    moved: number
+    changes: VisitChange[]
+    broken: Finding[]
+  }[]
+}
+
+export interface Absence {
+  id: string
+  technician_id: string
+  kind: 'sick' | 'late' | 'leave' | 'other'
+  begins_at: string
+  ends_at: string
+  note: string
+}
+
+/** What plans cost and allow. */
+export interface PlanRules {
+  version: number
+  weights: Record<string, number>
+  usual: Record<string, number>
+  overtime_min: number
+  frozen_min: number
+  budget: number
+  split_above: number
+}
+
+/** A window that could be promised: what it adds, and with whom; no price where nobody can. */
+export interface Offer {
+  window_from: string
+  window_to: string
+  added_cost: number | null
+  technician_id: string | null
+  name: string
+}
+
 export interface Plan {
   id: string
   version: number
   day: string
-  state: 'queued' | 'running' | 'proposed' | 'published' | 'failed' | 'cancelled' | 'stale'
+  days: number
+  kind: PlanKind
+  asked: Asked
+  state: PlanState
   progress: number
   message: string | null
   cost: Record<string, number> | null
+  published: string[]
   routes: {
     technician_id: string
+    day: string
     stops: { visit_id: string; arrives_at: string; departs_at: string; travel_s: number; why: Why | null }[]
     travel_s: number
     work_s: number
@@ -319,9 +443,23 @@ export const api = {
   moveVisits: (moves: VisitMove[]) => post<{ visits: Visit[] }>('/v1/dispatch/moves', { moves }),
   candidates: (visitId: string, day: string, signal?: AbortSignal) =>
     get<{ candidates: Candidate[] }>(`/v1/visits/${visitId}/candidates`, { day }, signal),
-  startPlan: (day: string) => post<Plan>('/v1/dispatch/plans', { day }),
+  startPlan: (asked: AskPlan) => post<Plan>('/v1/dispatch/plans', asked),
   plan: (id: string) => get<Plan>(`/v1/dispatch/plans/${id}`),
-  publishPlan: (id: string) => put<Plan>(`/v1/dispatch/plans/${id}/publication`),
+  proposals: (day: string, signal?: AbortSignal) => get<List<PlanLine>>('/v1/dispatch/plans', { day }, signal),
+  comparison: (plans: string[], against: string | null, signal?: AbortSignal) =>
+    get<Comparison>('/v1/dispatch/comparison', { plans: plans.join(','), against }, signal),
+  publishPlan: (id: string, visitIds: string[] | null = null) =>
+    put<Plan>(`/v1/dispatch/plans/${id}/publication`, visitIds ? { visit_ids: visitIds } : {}),
+  replan: (event: { event: 'emergency' | 'cancellation' | 'absence'; day: string; visit_id?: string; technician_id?: string; budget?: number; seconds?: number }) =>
+    post<Plan>('/v1/dispatch/replans', event),
+  absences: (day: string, signal?: AbortSignal) => get<List<Absence>>('/v1/dispatch/absences', { day }, signal),
+  noteAbsence: (absence: { technician_id: string; kind: Absence['kind']; begins_at?: string; ends_at?: string; delay_min?: number; note?: string }) =>
+    post<Absence>('/v1/dispatch/absences', absence),
+  callOffAbsence: (id: string) => door.call('DELETE', `/v1/dispatch/absences/${id}`),
+  planRules: (signal?: AbortSignal) => get<PlanRules>('/v1/dispatch/rules', {}, signal),
+  setPlanRules: (rules: Partial<Omit<PlanRules, 'version' | 'usual'>>) => put<PlanRules>('/v1/dispatch/rules', rules),
+  offers: (visitId: string, query: { day: string; days: number; hours: number }, signal?: AbortSignal) =>
+    get<{ offers: Offer[] }>(`/v1/visits/${visitId}/offers`, query, signal),
   cancelPlan: (id: string) => door.call('DELETE', `/v1/dispatch/plans/${id}`),
 
   devices: (signal?: AbortSignal) => get<List<Device>>('/v1/devices', { limit: 200 }, signal),

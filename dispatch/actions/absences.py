@@ -1,0 +1,71 @@
+"""Engineers who are not to be had: sick, late, on leave."""
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from core.errors import Invalid, NotFound
+from core.ids import new_id
+from core.unit import Unit
+from dispatch.lateness import away_between
+from dispatch.models import Absence, AbsenceKind
+from people.permissions import require
+from people.queries import technician_for
+
+LONGEST = timedelta(days=366)
+
+
+def note_absence(
+    unit: Unit,
+    *,
+    technician_id: UUID,
+    kind: str,
+    begins_at: datetime | None = None,
+    ends_at: datetime | None = None,
+    delay_min: int | None = None,
+    note: str = "",
+) -> Absence:
+    """Note that an engineer takes no visit from one moment to another; plans keep to it from then on.
+
+    Without a beginning it is now. A delay counts from now, or from when what is under way was to end.
+    Raises NotFound, Invalid for a time that ends before it begins, is over, or lasts for ever.
+    """
+    require(unit.actor, "plan.change")
+    technician = technician_for(unit, technician_id)
+    begins_at, ends_at = away_between(unit, technician.id, begins_at, ends_at, delay_min)
+    if ends_at <= begins_at:
+        raise Invalid(
+            "The absence must end after it begins.",
+            fields={"ends_at": ["The absence must end after it begins."]},
+        )
+    if ends_at <= unit.happened_at:
+        raise Invalid("This absence is over already.", fields={"ends_at": ["Over."]})
+    if ends_at - begins_at > LONGEST:
+        raise Invalid(
+            "An absence lasts a year at most.",
+            fields={"ends_at": ["An absence lasts a year at most."]},
+        )
+    return unit.add(
+        Absence(
+            id=new_id(),
+            technician_id=technician.id,
+            kind=AbsenceKind(kind),
+            begins_at=begins_at,
+            ends_at=ends_at,
+            note=note,
+            noted_by=unit.actor.account_id,
+            created_at=unit.happened_at,
+        )
+    )
+
+
+def call_off_absence(unit: Unit, absence_id: UUID) -> Absence:
+    """Note that the engineer is there after all. Called off twice, it is called off once.
+
+    Raises NotFound.
+    """
+    require(unit.actor, "plan.change")
+    absence = unit.take(Absence, absence_id)
+    if absence is None:
+        raise NotFound("No such absence.")
+    absence.called_off_at = absence.called_off_at or unit.happened_at
+    return absence

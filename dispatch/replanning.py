@@ -1,0 +1,369 @@
+"""What to do now that something has happened: the least change of the plan that runs, worked out at once.
+
+What must find another place is put in where it costs least, one visit after the other, the most urgent
+first; others move within a budget. What is about to begin, and every day that nobody has to touch, stays
+to the minute.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from math import hypot
+from uuid import UUID
+
+from core.errors import Conflict, Invalid
+from core.unit import Unit
+from dispatch import planner
+from dispatch.asking import Asking
+from dispatch.desk import Desk, days_at, laid_out
+from dispatch.engine.explanations import Desk as Explanations
+from dispatch.engine.plan import Plan, Route, Stop, Unplaced
+from dispatch.engine.problem import LATEST_S, Engineer, Problem, Visit, Window
+from dispatch.engine.rules import obstacles
+from dispatch.models import PlanKind
+from dispatch.placing import broken_by, walk
+from dispatch.queries import planning_rules, today_of
+from dispatch.standing import PUT_OFF_S, alone_with, places_of, settled, standing, with_cost
+from people.permissions import require
+from work.models import FINISHED, UNDER_WAY, VisitState
+from work.queries import visit_for
+
+# So many engineers are looked at for an answer at once: those nearest to what needs a place.
+MOST_ENGINEERS = 60
+# A place that comes free is offered to so many of the visits that wait.
+MOST_WAITING = 40
+# Whoever comes later by more than that has to be told, and that has its price.
+TOLD_S = 5 * 60
+
+
+@dataclass(frozen=True, slots=True)
+class Replan:
+    """An answer to an event: the routes that change, what found no place, and the versions that were seen."""
+
+    kind: PlanKind
+    day: date
+    days: int
+    asking: Asking
+    plan: Plan
+    seen: dict[str, int]
+
+
+def asking_for(unit: Unit, budget: int | None, **about: UUID | None) -> Asking:
+    """Return on which terms an event is answered: how much may move, what stays, and what it is about."""
+    rules = planning_rules(unit)
+    return Asking(
+        budget=rules.budget if budget is None else budget,
+        frozen_min=rules.frozen_min,
+        event={name: str(one) for name, one in about.items() if one is not None},
+    )
+
+
+def answer(
+    unit: Unit,
+    kind: PlanKind,
+    *,
+    day: date,
+    days: int = 1,
+    visit_id: UUID | None = None,
+    technician_id: UUID | None = None,
+    budget: int | None = None,
+) -> Replan:
+    """Return the answer to an event of this kind, at once.
+
+    Raises Invalid when it is not said which visit, or who; and as each of the answers does.
+    """
+    require(unit.actor, "plan.change")
+    if day < today_of(unit):
+        raise Invalid("A day that is over cannot be planned.", fields={"day": ["Over."]})
+    if kind is PlanKind.EMERGENCY:
+        if visit_id is None:
+            raise Invalid("Say which visit it is.", fields={"visit_id": ["Missing."]})
+        return emergency(unit, visit_id, day=day, days=days, budget=budget)
+    if kind is PlanKind.ABSENCE:
+        if technician_id is None:
+            raise Invalid("Say who is away.", fields={"technician_id": ["Missing."]})
+        return absence(unit, technician_id, day=day, days=days, budget=budget)
+    return cancellation(unit, day=day, days=days)
+
+
+def emergency(
+    unit: Unit, visit_id: UUID, *, day: date, days: int = 1, budget: int | None = None
+) -> Replan:
+    """Return where a visit could go now, with as little moved as can be.
+
+    Raises NotFound, Conflict for a visit that is under way, over, waiting or of a later day, NotReady.
+    """
+    visit = visit_for(unit, visit_id)
+    if visit.state in FINISHED or visit.state in UNDER_WAY or visit.state is VisitState.CANCELLED:
+        raise Conflict("This visit has begun or is over.", state=visit.state.value)
+    asking = asking_for(unit, budget, visit_id=visit_id)
+    desk = laid_out(unit, days_at(unit, day, days), asking)
+    if all(row.id != visit_id for row in desk.visits):
+        if visit.day is not None and visit.day > day:
+            raise Conflict("This visit is planned for a later day.", day=visit.day.isoformat())
+        raise Conflict("The order of this visit waits. Let it go on first.")
+    return _answered(desk, PlanKind.EMERGENCY, asking, wanted=[str(visit_id)])
+
+
+def absence(
+    unit: Unit, technician_id: UUID, *, day: date, days: int = 1, budget: int | None = None
+) -> Replan:
+    """Return who could take what an engineer cannot make who is away, or late.
+
+    Raises Invalid when they are not away on these days, NotReady.
+    """
+    asking = asking_for(unit, budget, technician_id=technician_id)
+    desk = laid_out(unit, days_at(unit, day, days), asking)
+    if str(technician_id) not in desk.terms.away:
+        raise Invalid("Nobody is noted as away on these days.")
+    lost = [
+        str(row.id)
+        for row in desk.visits
+        if row.technician_id == technician_id
+        and row.state not in UNDER_WAY
+        and row.day is not None
+        and row.arrives_at is not None
+    ]
+    return _answered(desk, PlanKind.ABSENCE, asking, lost=lost)
+
+
+def cancellation(unit: Unit, *, day: date, days: int = 1) -> Replan:
+    """Return which of the visits that wait would fit into the plan as it is; nothing else moves.
+
+    Raises NotReady.
+    """
+    asking = asking_for(unit, 0)
+    desk = laid_out(unit, days_at(unit, day, days), asking)
+    waiting = [str(row.id) for row in desk.visits if row.technician_id is None]
+    return _answered(desk, PlanKind.CANCELLATION, asking, wanted=waiting, only_gains=True)
+
+
+def _answered(
+    desk: Desk,
+    kind: PlanKind,
+    asking: Asking,
+    *,
+    wanted: Sequence[str] = (),
+    lost: Sequence[str] = (),
+    only_gains: bool = False,
+) -> Replan:
+    problem = desk.problem()
+    known = {visit.id: visit for visit in problem.visits}
+    if wanted and not only_gains and wanted[0] not in known:
+        raise Conflict("This visit is promised for a later day.")
+    begun, known_at = standing(problem, desk.holders()), _known(problem)
+    live, failing = _without_failing(problem, begun, set(lost))
+    placed = places_of(live).keys()
+    urgent = sorted(
+        {
+            name
+            for name in (*wanted, *failing, *(one for one in lost if one not in placed))
+            if name in known
+        },
+        key=lambda name: (known[name].priority, known[name].due_s or 2**31, name),
+    )
+    if only_gains:
+        urgent = urgent[:MOST_WAITING]
+    problem = _freed(settled(problem, live), set(urgent))
+    live = _taken_out(problem, live, set(urgent))
+    near = _nearest(problem, live, urgent)
+    small, laid = _cut_down(_as_told(problem, set(urgent)), live, near, urgent)
+    found = planner.inserted(small, laid, urgent, asking.budget or 0) if urgent else laid
+    routes = _least_changed(problem, live, found)
+    late = {who for name in lost if name in known_at for who in [known_at[name][0]]}
+    changed = [
+        route
+        for route, before in zip(routes, begun.routes, strict=True)
+        if route.stops != before.stops
+        or (route.engineer_id in late and _is_put_off(route, known_at))
+    ]
+    whole = with_cost(problem, routes)
+    dropped = {left.visit_id for left in whole.unplaced} & (set(places_of(live)) | set(urgent))
+    if only_gains:
+        dropped -= set(urgent)
+    plan = _explained(problem, whole, changed, dropped, set(urgent))
+    versions = {str(row.id): row.version for row in desk.visits}
+    told = {stop.visit_id for route in plan.routes for stop in route.stops} | dropped
+    return Replan(
+        kind,
+        desk.day.day,
+        desk.day.days,
+        asking,
+        plan,
+        {name: versions[name] for name in sorted(told)},
+    )
+
+
+def _as_told(problem: Problem, wanted: set[str]) -> Problem:
+    """Return the question in which nobody comes before the hour that people know, and coming later is told."""
+
+    def told(visit: Visit) -> Visit:
+        if visit.planned is None or visit.running or visit.id in wanted:
+            return visit
+        since = visit.planned.start_s
+        ahead = [
+            Window(max(one.from_s, since), one.to_s) for one in visit.windows if one.to_s >= since
+        ]
+        return replace(visit, windows=tuple(ahead) or (Window(since, LATEST_S),))
+
+    tolerance = min(problem.weights.moved_tolerance_s, TOLD_S)
+    return replace(
+        problem,
+        visits=tuple(told(visit) for visit in problem.visits),
+        weights=replace(problem.weights, moved_tolerance_s=tolerance),
+    )
+
+
+def _freed(problem: Problem, wanted: set[str]) -> Problem:
+    """Return the question with these visits bound to no engineer by the plan that runs."""
+    visits = tuple(
+        replace(one, planned=None) if one.id in wanted else one for one in problem.visits
+    )
+    return replace(problem, visits=visits)
+
+
+def _without_failing(problem: Problem, live: Plan, suspects: set[str]) -> tuple[Plan, list[str]]:
+    """Take out of the day of whoever is late what they cannot make in time any more."""
+    engineers = {engineer.id: engineer for engineer in problem.engineers}
+    visits = {visit.id: visit for visit in problem.visits}
+    failing: list[str] = []
+    routes = []
+    for route in live.routes:
+        theirs = any(stop.visit_id in suspects for stop in route.stops)
+        while theirs and route.stops:
+            engineer = engineers[route.engineer_id]
+            alone, order = alone_with(problem, engineer, route)
+            broken = broken_by(alone, route)
+            if not broken:
+                break
+            named = next((one.visit_id for one in broken if one.visit_id in suspects), None)
+            last = next((one.id for one in reversed(order) if _may_go(visits[one.id])), None)
+            gone = named if named is not None and _may_go(visits[named]) else last
+            if gone is None:
+                break
+            failing.append(gone)
+            route = walk(problem, engineer, [visit for visit in order if visit.id != gone])
+        routes.append(route)
+    return with_cost(problem, tuple(routes)), failing
+
+
+def _may_go(visit: Visit) -> bool:
+    return not visit.running and visit.lock_engineer is None
+
+
+def _taken_out(problem: Problem, live: Plan, gone: set[str]) -> Plan:
+    """Return the plan that runs without these visits; everybody else's hours stay."""
+    engineers = {engineer.id: engineer for engineer in problem.engineers}
+    visits = {visit.id: visit for visit in problem.visits}
+    starts = {stop.visit_id: stop.starts_s for route in live.routes for stop in route.stops}
+    routes = []
+    for route in live.routes:
+        kept = [visits[stop.visit_id] for stop in route.stops if stop.visit_id not in gone]
+        if len(kept) < len(route.stops):
+            route = walk(problem, engineers[route.engineer_id], kept, starts)
+        routes.append(route)
+    return with_cost(problem, tuple(routes))
+
+
+def _nearest(problem: Problem, live: Plan, wanted: Iterable[str]) -> set[str]:
+    """Return the engineers to look at: all, or on large days those who pass nearest to what is wanted."""
+    if len(problem.engineers) <= MOST_ENGINEERS:
+        return {engineer.id for engineer in problem.engineers}
+    visits = {visit.id: visit for visit in problem.visits}
+    stops = {route.engineer_id: route.stops for route in live.routes}
+    near: set[str] = set()
+    names = list(wanted)
+    for name in names:
+        visit = visits[name]
+        able = [one for one in problem.engineers if not any(obstacles(problem, one, visit))]
+
+        def away(engineer: Engineer, visit: Visit = visit) -> float:
+            passes = [engineer.start, *(visits[stop.visit_id].place for stop in stops[engineer.id])]
+            there = problem.places[visit.place]
+            return min(
+                hypot(problem.places[k].lat - there.lat, problem.places[k].lng - there.lng)
+                for k in passes
+            )
+
+        near |= {one.id for one in sorted(able, key=away)[: max(3, MOST_ENGINEERS // len(names))]}
+    return near
+
+
+def _cut_down(
+    problem: Problem, live: Plan, near: set[str], wanted: Sequence[str]
+) -> tuple[Problem, Plan]:
+    if len(near) == len(problem.engineers):
+        return problem, live
+    routes = tuple(route for route in live.routes if route.engineer_id in near)
+    made = {stop.visit_id for route in routes for stop in route.stops} | set(wanted)
+    small = replace(
+        problem,
+        engineers=tuple(one for one in problem.engineers if one.id in near),
+        visits=tuple(one for one in problem.visits if one.id in made),
+    )
+    return small, with_cost(small, routes)
+
+
+def _least_changed(problem: Problem, live: Plan, found: Plan) -> tuple[Route, ...]:
+    """Return the routes that were found, at the hours that people know wherever those can be kept."""
+    engineers = {engineer.id: engineer for engineer in problem.engineers}
+    visits = {visit.id: visit for visit in problem.visits}
+    offered = {route.engineer_id: route for route in found.routes}
+    routes = []
+    for route in live.routes:
+        new = offered.get(route.engineer_id, route)
+        order = [stop.visit_id for stop in new.stops]
+        if order == [stop.visit_id for stop in route.stops]:
+            routes.append(route)
+            continue
+        starts = {stop.visit_id: stop.starts_s for stop in route.stops}
+        kept = walk(
+            problem,
+            engineers[route.engineer_id],
+            [visits[name] for name in order],
+            {name: starts.get(name, 0) for name in order},
+        )
+        alone, _ = alone_with(problem, engineers[route.engineer_id], kept)
+        routes.append(new if broken_by(alone, kept) else kept)
+    return tuple(routes)
+
+
+def _known(problem: Problem) -> dict[str, tuple[str, int]]:
+    """Return with whom and at what hour people know each visit to be."""
+    return {
+        visit.id: (visit.planned.engineer, visit.planned.start_s)
+        for visit in problem.visits
+        if visit.planned is not None
+    }
+
+
+def _is_put_off(route: Route, known: Mapping[str, tuple[str, int]]) -> bool:
+    """Return whether somebody on the route begins later than people know."""
+    return any(
+        stop.starts_s - known[stop.visit_id][1] >= PUT_OFF_S
+        for stop in route.stops
+        if stop.visit_id in known
+    )
+
+
+def _explained(
+    problem: Problem, whole: Plan, changed: Sequence[Route], dropped: set[str], asked: set[str]
+) -> Plan:
+    """Return the changed routes, with why for what was asked about, and every reason for what found no place."""
+    desk = Explanations(problem, whole)
+
+    def told(engineer_id: str, stop: Stop) -> Stop:
+        if stop.visit_id not in asked:
+            return stop
+        return replace(stop, why=desk.why(engineer_id, stop))
+
+    routes = tuple(
+        replace(route, stops=tuple(told(route.engineer_id, stop) for stop in route.stops))
+        for route in changed
+    )
+    unplaced = tuple(
+        Unplaced(left.visit_id, left.penalty, desk.reasons(left.visit_id))
+        for left in whole.unplaced
+        if left.visit_id in dropped
+    )
+    return Plan(routes, unplaced, whole.cost)
