@@ -35,6 +35,7 @@ from api import (
     public,
     session,
     slips,
+    territories,
     tus,
     visits,
 )
@@ -67,6 +68,7 @@ VIEWS = (
     slips.blp,
     plans.blp,
     board.blp,
+    territories.blp,
     figures.blp,
     attention.blp,
     files.blp,

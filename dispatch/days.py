@@ -68,7 +68,7 @@ def problem_of(
     asked: list[Visit] = []
     running: set[str] = set()
     for row in visits:
-        visit = _visit(day, row, len(places), known, running)
+        visit = _visit(day, row, len(places), known, running, now)
         if visit is not None:
             places.append(Place(row.order.site.lat, row.order.site.lng))
             asked.append(visit)
@@ -101,12 +101,13 @@ def _engineer(
             or date.fromisoformat(str(skill["expires_on"])) >= day.day
         },
         parts=vans.get(technician.van_place_id, {}) if technician.van_place_id else {},
+        territories=frozenset(technician.territories),
         max_overtime_s=OVERTIME_S,
     )
 
 
 def _visit(
-    day: Day, row: VisitRow, place: int, engineers: set[str], running: set[str]
+    day: Day, row: VisitRow, place: int, engineers: set[str], running: set[str], now: datetime
 ) -> Visit | None:
     """Return the visit as the planner sees it, or None when it is not of this day."""
     holder = str(row.technician_id) if row.technician_id else None
@@ -137,7 +138,22 @@ def _visit(
     ):
         planned = Planned(holder, min(max(0, day.seconds(row.arrives_at)), 2 * DAY_S))
     lock = holder if row.locked and holder in engineers else None
-    return _asked(day, row, place, windows=windows, lock_engineer=lock, planned=planned)
+    return _asked(
+        day,
+        row,
+        place,
+        windows=windows,
+        lock_engineer=lock,
+        lock_start_s=_locked_start(day, row, now),
+        planned=planned,
+    )
+
+
+def _locked_start(day: Day, row: VisitRow, now: datetime) -> int | None:
+    """Return the start that the office has settled; one that has passed binds nobody any more."""
+    if not row.start_locked or row.arrives_at is None or row.day != day.day or row.arrives_at < now:
+        return None
+    return day.seconds(row.arrives_at)
 
 
 def _windows(day: Day, row: VisitRow) -> tuple[Window, ...] | None:
@@ -162,6 +178,7 @@ def _asked(day: Day, row: VisitRow, place: int, **more: Any) -> Visit:
         skills={skill["code"]: skill["level"] for skill in order.skills},
         parts={str(item["part_id"]): item["qty"] for item in order.parts},
         priority=order.priority,
+        territory=order.site.territory,
         due_s=min(max(0, due), 13 * DAY_S) if due is not None else None,
         **more,
     )

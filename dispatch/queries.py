@@ -17,7 +17,7 @@ from dispatch.sentences import choice, obstacle
 from people.models import Device, Technician
 from people.permissions import require
 from people.queries import organisation_of
-from people.schemas import TechnicianView
+from people.schemas import TechnicianLine
 from work.models import CLOSED_ORDER, OPEN_VISIT, OrderState, Visit, VisitState, WorkOrder
 from work.schemas import VisitView
 
@@ -159,7 +159,7 @@ def _technicians(unit: Unit) -> Sequence[Technician]:
 
 
 def _technician(unit: Unit, technician: Technician) -> dict[str, Any]:
-    view: dict[str, Any] = TechnicianView().dump(technician)
+    view: dict[str, Any] = TechnicianLine().dump(technician)
     device = None
     if technician.account_id is not None:
         query = (
@@ -197,4 +197,6 @@ def board_visit(visit: Visit) -> dict[str, Any]:
         "asset_id": order.asset_id,
         "asset_name": order.asset.name if order.asset else None,
         "skills": order.skills,
+        "territory": order.site.territory,
+        "start_locked": visit.start_locked,
     }

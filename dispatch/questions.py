@@ -158,6 +158,8 @@ class _Desk:
             return None, Finding("shift_over" if works else "not_working")
         if all(one.id != name for one in problem.visits):
             return None, Finding("window_day", name)
+        if visit.start_locked and visit.day != self.day.day:
+            return None, Finding("locked_day", name)
         if visit.locked and visit.technician_id is not None:
             holder = str(visit.technician_id)
             visits = tuple(
@@ -262,6 +264,7 @@ def _loaded() -> Any:
             Visit.window_from,
             Visit.window_to,
             Visit.locked,
+            Visit.start_locked,
             Visit.travel_started_at,
             Visit.arrived_at,
             Visit.work_started_at,
@@ -269,5 +272,5 @@ def _loaded() -> Any:
         order.load_only(
             WorkOrder.title, WorkOrder.priority, WorkOrder.due_at, WorkOrder.skills, WorkOrder.parts
         ),
-        order.joinedload(WorkOrder.site).load_only(Site.lat, Site.lng),
+        order.joinedload(WorkOrder.site).load_only(Site.lat, Site.lng, Site.territory),
     )

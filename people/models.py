@@ -58,11 +58,22 @@ class Account(Versioned, Base):
     __table_args__ = (sa.UniqueConstraint("org_id", "email"),)
 
 
+class Territory(Versioned, Base):
+    """A part of the map. A site lies in one at most; an engineer works in those named, or everywhere.
+
+    Sites and engineers speak of it by name: it is what files, filters and the planner say too.
+    """
+
+    __tablename__ = "territory"
+    name: Mapped[str]
+    __table_args__ = (sa.UniqueConstraint("org_id", "name"),)
+
+
 class Technician(Synced, Base):
     """A field engineer: skills, home, shift and van.
 
     `skills` is a list of `{code, level, expires_on}`; `days` holds weekdays, Monday is 0;
-    the shift is local wall time as `HH:MM`.
+    the shift is local wall time as `HH:MM`; `territories` are names, none means everywhere.
     """
 
     __tablename__ = "technician"
@@ -76,6 +87,7 @@ class Technician(Synced, Base):
     shift_from: Mapped[str]
     shift_to: Mapped[str]
     days: Mapped[list[Any]]
+    territories: Mapped[list[str]] = mapped_column(default=list)
     van_place_id: Mapped[UUID | None]
     __table_args__ = (sa.UniqueConstraint("org_id", "no"),)
 

@@ -43,6 +43,8 @@ PERMISSIONS: dict[str, set[Role]] = {
     "stock.read": {*_STORE, Role.DISPATCHER, Role.TECHNICIAN},
     "sync": {Role.TECHNICIAN},
     "technician.read": _STAFF,
+    "territory.change": _OFFICE,
+    "territory.read": _STAFF,
     "visit.read": {*_STAFF, Role.CUSTOMER},
     "visit.work": {Role.TECHNICIAN, *_OFFICE},
 }

@@ -29,6 +29,32 @@ class TechnicianView(Shape):
     van_place_id = ident(none=True)
 
 
+class TechnicianLine(TechnicianView):
+    """A field engineer as the office knows them; phones hold less."""
+
+    territories = listed(text())
+
+
+class TerritoryView(Shape):
+    """A part of the map."""
+
+    id = ident()
+    version = number()
+    name = text()
+
+
+class TerritoryIn(Shape):
+    """What a territory is called."""
+
+    name = text(required=True, most=80)
+
+
+class Territories(Shape):
+    """In which territories somebody works; none means everywhere."""
+
+    territories = listed(text(most=80), required=True, most=100)
+
+
 class OrganisationView(Shape):
     """The company one works for."""
 

@@ -64,6 +64,7 @@ GET    /v1/session                                      tdscma
 GET    /v1/sites                                        tdscma
 POST   /v1/sites                                        .d..ma
 GET    /v1/sites/<site_id>                              tdscma
+PUT    /v1/sites/<site_id>/territory                    .d..ma
 GET    /v1/slips                                        t.s.ma
 POST   /v1/slips                                        t.s.ma
 GET    /v1/slips/<slip_id>                              t.s.ma
@@ -98,6 +99,11 @@ PATCH  /v1/sync/files/<upload_id>                       tds.ma
 DELETE /v1/sync/files/<upload_id>                       tds.ma
 GET    /v1/tags/<token>.svg                             tdscma
 GET    /v1/technicians                                  tds.ma
+PUT    /v1/technicians/<technician_id>/territories      .d..ma
+GET    /v1/territories                                  tds.ma
+POST   /v1/territories                                  .d..ma
+PATCH  /v1/territories/<territory_id>                   .d..ma
+DELETE /v1/territories/<territory_id>                   .d..ma
 GET    /v1/visits                                       tdscma
 GET    /v1/visits/<visit_id>                            tdscma
 PATCH  /v1/visits/<visit_id>                            .d..ma
@@ -219,6 +225,10 @@ def body_for(method: str, rule: str, ids: dict[str, str]) -> dict[str, Any] | No
         "/v1/slips/<slip_id>/receipt": {"token": ids["slip_code"]},
         "/v1/slips/<slip_id>/cancellation": {"reason": "Not needed"},
         "/v1/slips/proposals": {"place_id": ids["van_id"]},
+        "/v1/sites/<site_id>/territory": {"territory": None},
+        "/v1/technicians/<technician_id>/territories": {"territories": []},
+        "/v1/territories": {"name": str(new_id())},
+        "/v1/territories/<territory_id>": {"name": str(new_id())},
         "/v1/stock/adjustments": {
             "place_id": ids["place_id"],
             "part_id": ids["part_id"],

@@ -20,6 +20,7 @@ from core.ids import new_id, new_label
 from core.unit import perform
 from dispatch import actions as dispatch
 from parts import actions as parts
+from people import actions as people
 from people.models import Account, Device, DeviceState, Technician
 from tests.makers import Maker
 from work import actions as work
@@ -98,6 +99,7 @@ def furnish(make: Maker, *, words: bool = True) -> World:
             },
             rank=rank,
         )
+    territory = world.do(people.add_territory, name=str(new_id()))
     part, shelf = make.part(), make.warehouse()
     make.stock(shelf.id, part, 50)
     make.stock(ann.van_place_id, part, 5)
@@ -146,6 +148,7 @@ def furnish(make: Maker, *, words: bool = True) -> World:
             "sha256": sha256,
             "token": label,
             "technician_id": ann.id,
+            "territory_id": territory.id,
             "place_id": shelf.id,
             "van_id": ann.van_place_id,
         }.items()
