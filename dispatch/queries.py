@@ -1,7 +1,7 @@
 """Reads at the dispatcher's desk: plans, and the board of a day."""
 
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -107,15 +107,19 @@ def today_of(unit: Unit) -> date:
     return clock.now().astimezone(ZoneInfo(organisation_of(unit).timezone)).date()
 
 
-def board(unit: Unit, day: date | None) -> dict[str, Any]:
-    """Return a day: who works, who goes where, and what waits without a place."""
+def board(unit: Unit, day: date | None, *, days: int = 1) -> dict[str, Any]:
+    """Return so many days from one on: who works, who goes where, and what waits without a place."""
     require(unit.actor, "board.read")
     day = day or today_of(unit)
     of_day = unit.session.scalars(
         select(Visit)
-        .where(Visit.day == day, Visit.deleted_at.is_(None), Visit.state != VisitState.CANCELLED)
+        .where(
+            Visit.day.between(day, day + timedelta(days=days - 1)),
+            Visit.deleted_at.is_(None),
+            Visit.state != VisitState.CANCELLED,
+        )
         .options(*_for_board())
-        .order_by(Visit.technician_id, Visit.position, Visit.arrives_at, Visit.no)
+        .order_by(Visit.technician_id, Visit.day, Visit.position, Visit.arrives_at, Visit.no)
     ).all()
     waiting = unit.session.scalars(
         select(Visit)
@@ -138,8 +142,9 @@ def board(unit: Unit, day: date | None) -> dict[str, Any]:
     )
     return {
         "day": day,
+        "days": days,
         "timezone": organisation_of(unit).timezone,
-        "technicians": [_technician(unit, technician) for technician in _technicians(unit)],
+        "technicians": _technician_lines(unit),
         "visits": [board_visit(visit) for visit in of_day],
         "unplaced": [
             board_visit(visit) | {"reasons": reasons.get(str(visit.id), [])} for visit in waiting
@@ -158,27 +163,25 @@ def _technicians(unit: Unit) -> Sequence[Technician]:
     ).all()
 
 
-def _technician(unit: Unit, technician: Technician) -> dict[str, Any]:
-    view: dict[str, Any] = TechnicianLine().dump(technician)
-    device = None
-    if technician.account_id is not None:
-        query = (
-            select(Device)
-            .where(Device.account_id == technician.account_id)
-            .order_by(Device.last_contact_at.desc())
-            .limit(1)
+def _technician_lines(unit: Unit) -> list[dict[str, Any]]:
+    """Return the technicians by name, each with what was last heard of their phone."""
+    heard: dict[UUID, Device] = {}
+    for device in unit.session.scalars(select(Device).order_by(Device.last_contact_at)):
+        heard[device.account_id] = device
+    lines = []
+    for technician in _technicians(unit):
+        last = heard.get(technician.account_id) if technician.account_id else None
+        said = (
+            {
+                "last_contact_at": last.last_contact_at,
+                "unsent": last.unsent,
+                "app_version": last.app_version,
+            }
+            if last
+            else None
         )
-        device = unit.session.scalar(query)
-    said = (
-        {
-            "last_contact_at": device.last_contact_at,
-            "unsent": device.unsent,
-            "app_version": device.app_version,
-        }
-        if device
-        else None
-    )
-    return view | {"device": said}
+        lines.append(TechnicianLine().dump(technician) | {"device": said})
+    return lines
 
 
 def board_visit(visit: Visit) -> dict[str, Any]:

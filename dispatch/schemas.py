@@ -231,15 +231,17 @@ class SolutionView(Shape):
 
 
 class BoardDay(Shape):
-    """Which day to show."""
+    """Which day to show, or from which one on how many."""
 
     day = date_()
+    days = text(default="1", one_of=["1", "3", "7"])
 
 
 class BoardView(Shape):
     """A day on the dispatcher's desk."""
 
     day = date_()
+    days = number()
     timezone = text()
     technicians = anything()
     visits = anything()

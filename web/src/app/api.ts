@@ -42,9 +42,13 @@ export interface BoardVisit extends Visit {
   lng: number | null
   asset_name: string | null
   due_at: string | null
+  skills: { code: string; level: number }[]
+  territory: string | null
+  start_locked: boolean
 }
 
 export interface BoardTechnician extends Technician {
+  territories: string[]
   device: { last_contact_at: string | null; unsent: number; app_version: string | null } | null
 }
 
@@ -307,13 +311,13 @@ export const api = {
       body: fields,
       headers: { 'If-Match': `"${order.version}"` },
     }),
-  changeVisit: (visit: { id: string; version: number }, fields: Partial<Visit>) =>
+  changeVisit: (visit: { id: string; version: number }, fields: Partial<Visit> & { start_locked?: boolean }) =>
     door.call<Visit>('PATCH', `/v1/visits/${visit.id}`, {
       body: fields,
       headers: { 'If-Match': `"${visit.version}"` },
     }),
 
-  board: (day: string, signal?: AbortSignal) => get<Board>('/v1/dispatch/board', { day }, signal),
+  board: (day: string, days: number, signal?: AbortSignal) => get<Board>('/v1/dispatch/board', { day, days }, signal),
   check: (placing: { visit_id: string; technician_id: string; day: string; starts_at: string | null }) =>
     post<Placing>('/v1/dispatch/check', placing),
   moveVisits: (moves: VisitMove[]) => post<{ visits: Visit[] }>('/v1/dispatch/moves', { moves }),
