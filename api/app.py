@@ -18,11 +18,13 @@ from flask_smorest import Api
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.security import safe_join
 
+import dispatch.positions
 import sync.wiring  # noqa: F401 - this process changes rows
 from api import (
     accounts,
     assets,
     attention,
+    automatic,
     board,
     cli,
     errors,
@@ -32,6 +34,7 @@ from api import (
     orders,
     parts,
     plans,
+    positions,
     public,
     session,
     slips,
@@ -69,6 +72,8 @@ VIEWS = (
     plans.blp,
     board.blp,
     territories.blp,
+    positions.blp,
+    automatic.blp,
     figures.blp,
     attention.blp,
     files.blp,
@@ -121,6 +126,7 @@ def create_app(settings: Settings | None = None, *, db: database.Database | None
     reports.configure(fonts=settings.fonts, public_url=settings.public_url)
     hints.configure(settings.public_url)
     spans.configure(settings.spans)
+    dispatch.positions.configure(settings.positions_hours)
 
     app = _App("fieldwright", root_path=str(importlib.resources.files("api")), static_folder=None)
     app.extensions["fieldwright"] = settings

@@ -11,6 +11,7 @@ from core import clock
 from core.errors import Conflict, Invalid, StaleVersion
 from core.ids import new_id
 from core.unit import Unit
+from dispatch.actuals import learned_for
 from dispatch.days import Day, part_ids, problem_of, routes_of, unplaced_of
 from dispatch.engine.codec import plan_from_json, problem_from_json, problem_to_json
 from dispatch.engine.validator import violations
@@ -87,7 +88,12 @@ def pose_problem(unit: Unit, plan: DayPlan) -> dict[str, Any]:
     visits = visits_to_plan(unit, plan.day)
     technicians = _technicians(unit, plan)
     problem = problem_of(
-        Day(plan.day, zone), technicians, visits, _vans(unit, technicians), now=clock.now()
+        Day(plan.day, zone),
+        technicians,
+        visits,
+        _vans(unit, technicians),
+        now=clock.now(),
+        learned=learned_for(unit),
     )
     asked = {visit.id for visit in problem.visits}
     plan.seen = {str(visit.id): visit.version for visit in visits if str(visit.id) in asked}

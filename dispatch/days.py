@@ -1,22 +1,26 @@
 """From rows to the planner's question and back: the one place that knows both."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from dispatch.actuals import Learned
 from dispatch.engine.plan import Plan
 from dispatch.engine.problem import Engineer, Place, Planned, Problem, Visit, Window
 from dispatch.engine.travel import travel_matrix
-from people.models import Technician
+from people.models import Technician, TechnicianKind
 from work.models import UNDER_WAY
 from work.models import Visit as VisitRow
 
 DAY_S = 24 * 3600
 # What a technician may be asked to stay longer, at a price.
 OVERTIME_S = 3600
+# A contractor costs as much as so much driving, before they have done anything: one is sent for what
+# is urgent and would be left out, and for nothing else.
+CONTRACTOR_S = 4 * 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +56,12 @@ def problem_of(
     vans: dict[UUID, dict[str, int]],
     *,
     now: datetime,
+    learned: Learned | None = None,
 ) -> Problem:
     """Return the question to ask: today's people, what they can and carry, and what waits to be done.
 
-    `visits` come with their orders and sites loaded; `vans` says what each van holds, by part.
+    `visits` come with their orders and sites loaded; `vans` says what each van holds, by part;
+    `learned` how long work and drives take here, as planned where it is left out.
     """
     places: list[Place] = []
     engineers = []
@@ -72,12 +78,25 @@ def problem_of(
         if visit is not None:
             places.append(Place(row.order.site.lat, row.order.site.lng))
             asked.append(visit)
+    known_times = learned or Learned()
+    kinds = {str(row.id): row.order.kind.value for row in visits} if learned else {}
     return Problem(
         places=tuple(places),
         travel_s=travel_matrix(places),
-        engineers=tuple(engineers),
-        visits=tuple(asked),
+        engineers=tuple(
+            replace(engineer, speed=known_times.speed(engineer.id)) for engineer in engineers
+        ),
+        visits=tuple(_timed(visit, kinds, known_times) for visit in asked),
+        paces=known_times.paces(),
     )
+
+
+def _timed(visit: Visit, kinds: dict[str, str], learned: Learned) -> Visit:
+    """Return a visit that takes as long as its kind does here, and whoever is settled for it."""
+    if visit.id not in kinds:
+        return visit
+    work_s = learned.work_s(visit.duration_s, kinds[visit.id], visit.lock_engineer)
+    return replace(visit, duration_s=min(work_s, DAY_S))
 
 
 def _engineer(
@@ -103,6 +122,7 @@ def _engineer(
         parts=vans.get(technician.van_place_id, {}) if technician.van_place_id else {},
         territories=frozenset(technician.territories),
         max_overtime_s=OVERTIME_S,
+        fixed_cost=CONTRACTOR_S if technician.kind is TechnicianKind.CONTRACTOR else 0,
     )
 
 

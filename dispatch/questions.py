@@ -14,6 +14,7 @@ from assets.models import Site
 from core import clock
 from core.errors import Conflict
 from core.unit import Unit
+from dispatch.actuals import learned_for
 from dispatch.days import Day, problem_of
 from dispatch.placing import Day as Hand
 from dispatch.placing import Finding, Placed
@@ -77,6 +78,7 @@ class _Desk:
         self.day = Day(day, ZoneInfo(organisation_of(unit).timezone))
         self.visit = unit.session.scalars(_loaded().where(Visit.id == visit.id)).one()
         self._skus: dict[str, str] | None = None
+        self._learned = learned_for(unit)
 
     def check(self, technician: Technician, starts_at: datetime | None) -> dict[str, Any]:
         rows = self._rows([technician]).get(technician.id, [])
@@ -152,7 +154,9 @@ class _Desk:
         if visit.state in UNDER_WAY:
             return None, Finding("under_way", name)
         now = clock.now()
-        problem = problem_of(self.day, [technician], [*rows, visit], vans, now=now)
+        problem = problem_of(
+            self.day, [technician], [*rows, visit], vans, now=now, learned=self._learned
+        )
         if not problem.engineers:
             works = self.day.day.weekday() in technician.days
             return None, Finding("shift_over" if works else "not_working")
@@ -270,7 +274,12 @@ def _loaded() -> Any:
             Visit.work_started_at,
         ),
         order.load_only(
-            WorkOrder.title, WorkOrder.priority, WorkOrder.due_at, WorkOrder.skills, WorkOrder.parts
+            WorkOrder.title,
+            WorkOrder.kind,
+            WorkOrder.priority,
+            WorkOrder.due_at,
+            WorkOrder.skills,
+            WorkOrder.parts,
         ),
         order.joinedload(WorkOrder.site).load_only(Site.lat, Site.lng, Site.territory),
     )

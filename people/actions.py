@@ -9,7 +9,16 @@ from core.errors import Conflict, Invalid, NotFound
 from core.ids import new_id
 from core.unit import Unit, perform
 from people import doors, passwords
-from people.models import Account, Device, DeviceState, Organisation, Role, Technician, Territory
+from people.models import (
+    Account,
+    Device,
+    DeviceState,
+    Organisation,
+    Role,
+    Technician,
+    TechnicianKind,
+    Territory,
+)
 from people.permissions import require
 from people.queries import technician_for, territories, territory_for, working_in
 from people.signin import forget_who
@@ -120,6 +129,19 @@ def cover_territories(unit: Unit, technician_id: UUID, *, names: list[str]) -> T
 def _is_new(unit: Unit, name: str) -> None:
     if any(territory.name == name for territory in territories(unit)):
         raise Conflict("There is a territory of this name already.", name=name)
+
+
+def say_kind(
+    unit: Unit, technician_id: UUID, *, kind: str, hourly_cost_micro: int = 0
+) -> Technician:
+    """Say whether somebody is ours or a contractor, and what an hour of theirs costs.
+
+    Raises NotFound.
+    """
+    require(unit.actor, "rule.change")
+    technician = technician_for(unit, technician_id)
+    technician.kind, technician.hourly_cost_micro = TechnicianKind(kind), hourly_cost_micro
+    return technician
 
 
 def set_device_state(unit: Unit, device_id: UUID, state: DeviceState) -> Device:

@@ -69,11 +69,19 @@ class Territory(Versioned, Base):
     __table_args__ = (sa.UniqueConstraint("org_id", "name"),)
 
 
+class TechnicianKind(enum.StrEnum):
+    """Whether somebody is ours, or is called in and paid by the hour."""
+
+    OWN = "own"
+    CONTRACTOR = "contractor"
+
+
 class Technician(Synced, Base):
     """A field engineer: skills, home, shift and van.
 
     `skills` is a list of `{code, level, expires_on}`; `days` holds weekdays, Monday is 0;
     the shift is local wall time as `HH:MM`; `territories` are names, none means everywhere.
+    A contractor is sent only where nobody of our own can be.
     """
 
     __tablename__ = "technician"
@@ -88,6 +96,8 @@ class Technician(Synced, Base):
     shift_to: Mapped[str]
     days: Mapped[list[Any]]
     territories: Mapped[list[str]] = mapped_column(default=list)
+    kind: Mapped[TechnicianKind] = mapped_column(default=TechnicianKind.OWN)
+    hourly_cost_micro: Mapped[int] = mapped_column(default=0)
     van_place_id: Mapped[UUID | None]
     __table_args__ = (sa.UniqueConstraint("org_id", "no"),)
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
+from core import clock
 from core.ids import new_id
 from tests.api.world import World, furnish, picture, sha_of
 from tests.doors import Visitor
@@ -39,6 +40,14 @@ DELETE /v1/devices/<device_id>/suspension               .d..ma
 PUT    /v1/devices/<device_id>/state                    .d..ma
 GET    /v1/discrepancies                                tds.ma
 GET    /v1/dispatch/board                               .d..ma
+GET    /v1/dispatch/assignments                         .d..ma
+PUT    /v1/dispatch/assignments/<assignment_id>/undoing .d..ma
+GET    /v1/dispatch/rules                               .d..ma
+POST   /v1/dispatch/rules                               .d..ma
+PATCH  /v1/dispatch/rules/<rule_id>                     .d..ma
+GET    /v1/dispatch/standby                             .d..ma
+POST   /v1/dispatch/standby                             .d..ma
+DELETE /v1/dispatch/standby/<standby_id>                .d..ma
 POST   /v1/dispatch/plans                               .d..ma
 GET    /v1/dispatch/plans/<plan_id>                     .d..ma
 PUT    /v1/dispatch/plans/<plan_id>/publication         .d..ma
@@ -55,6 +64,11 @@ POST   /v1/parts                                        ..s.ma
 GET    /v1/parts/<part_id>                              tds.ma
 GET    /v1/places                                       tds.ma
 POST   /v1/places                                       ..s.ma
+GET    /v1/positions                                    .d..ma
+POST   /v1/positions                                    t.....
+GET    /v1/positions/consent                            t.....
+PUT    /v1/positions/consent                            t.....
+DELETE /v1/positions/consent                            t.....
 GET    /v1/requests                                     .d.cma
 POST   /v1/requests                                     tdscma
 GET    /v1/requests/<request_id>                        .d.cma
@@ -99,6 +113,7 @@ PATCH  /v1/sync/files/<upload_id>                       tds.ma
 DELETE /v1/sync/files/<upload_id>                       tds.ma
 GET    /v1/tags/<token>.svg                             tdscma
 GET    /v1/technicians                                  tds.ma
+PUT    /v1/technicians/<technician_id>/kind             .d..ma
 PUT    /v1/technicians/<technician_id>/territories      .d..ma
 GET    /v1/territories                                  tds.ma
 POST   /v1/territories                                  .d..ma
@@ -111,6 +126,7 @@ PUT    /v1/visits/<visit_id>/acceptance                 td..ma
 PUT    /v1/visits/<visit_id>/answers                    td..ma
 PUT    /v1/visits/<visit_id>/travel                     td..ma
 PUT    /v1/visits/<visit_id>/arrival                    td..ma
+POST   /v1/visits/<visit_id>/arrival-link               .d..ma
 GET    /v1/visits/<visit_id>/candidates                 .d..ma
 PUT    /v1/visits/<visit_id>/claim                      t.....
 PUT    /v1/visits/<visit_id>/hold                       td..ma
@@ -161,6 +177,7 @@ GET  /readyz
 GET  /q/<token>
 POST /q/<token>
 GET  /q/<token>/code.svg
+GET  /e/<secret>
 GET  /r/<secret>
 GET  /s/<secret>
 POST /s/<secret>
@@ -209,6 +226,15 @@ def body_for(method: str, rule: str, ids: dict[str, str]) -> dict[str, Any] | No
         },
         "/v1/parts": {"sku": str(new_id()), "name": "Bolt"},
         "/v1/places": {"kind": "bin", "name": str(new_id())},
+        "/v1/dispatch/rules": {"name": str(new_id())},
+        "/v1/dispatch/rules/<rule_id>": {"active": False},
+        "/v1/dispatch/standby": {
+            "technician_id": ids["technician_id"],
+            "begins_at": "2027-03-02T08:00:00Z",
+            "ends_at": "2027-03-02T09:00:00Z",
+        },
+        "/v1/technicians/<technician_id>/kind": {"kind": "own"},
+        "/v1/positions": {"lat": 31.2, "lng": 121.5, "at": clock.now().isoformat()},
         "/v1/requests": {"asset_id": ids["asset_id"], "symptom": "noise"},
         "/v1/requests/<request_id>/rejection": {"reason": "Not ours"},
         "/v1/sites": {
