@@ -12,6 +12,7 @@ from analytics.machines import DEFINITION, figures_of, mtbf_of
 from assets.models import Asset, Repair
 from core import clock
 from core.unit import Unit
+from dispatch.actuals import LearnedTimes
 from parts.models import Part, Place, VanStock
 from people.models import Technician
 from people.permissions import require
@@ -48,6 +49,7 @@ def figures(unit: Unit, since: date | None, until: date | None) -> dict[str, Any
         "stock_outs": _stock_outs(unit),
         "csat": _csat(unit, window),
         "load": _load(unit, today),
+        "times": _times(unit),
     }
 
 
@@ -160,6 +162,34 @@ def _csat(unit: Unit, window: tuple[datetime, datetime]) -> dict[str, Any]:
         "asked": len(ratings),
         "definition": "share of ratings of 4 or 5 out of 5",
     }
+
+
+def _times(unit: Unit) -> dict[str, Any]:
+    """Return what planned and actual times taught, and by how much plans are off with it and without."""
+    kept = unit.session.scalar(select(LearnedTimes))
+    names = {str(row_id): name for row_id, name in unit.session.execute(_engineers())}
+    shown: dict[str, Any] = {"computed_at": kept.computed_at if kept else None}
+    for what in ("durations", "drives"):
+        pattern = getattr(kept, what) if kept else {}
+        shown[what] = {
+            "n": pattern.get("n", 0),
+            "used": pattern.get("used", False),
+            "trial": pattern.get("trial"),
+            "groups": [
+                {"name": name, "per_mille": factor}
+                for name, factor in pattern.get("groups", {}).items()
+            ],
+            "engineers": [
+                {"technician_id": row_id, "name": names[row_id], "per_mille": factor}
+                for row_id, factor in pattern.get("engineers", {}).items()
+                if row_id in names
+            ],
+        }
+    return shown
+
+
+def _engineers() -> Any:
+    return select(Technician.id, Technician.name).where(Technician.deleted_at.is_(None))
 
 
 def _load(unit: Unit, today: date) -> list[dict[str, Any]]:

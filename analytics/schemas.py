@@ -23,3 +23,4 @@ class FiguresView(Shape):
     stock_outs = anything()
     csat = anything()
     load = anything()
+    times = anything()

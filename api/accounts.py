@@ -12,7 +12,7 @@ from core.unit import Unit
 from people import queries
 from people.actions import set_device_state
 from people.models import Account, Device, DeviceState
-from people.schemas import AccountLine, DeviceStateIn, DeviceView, TechnicianView
+from people.schemas import AccountLine, DeviceStateIn, DeviceView, TechnicianLine
 
 blp = Blueprint(
     "people", __name__, url_prefix="/v1", description="People and the devices they sign in with."
@@ -31,7 +31,7 @@ def _device_view(unit: Unit, device: Device) -> dict[str, Any]:
 class Technicians(MethodView):
     """The engineers."""
 
-    @blp.response(200, page_of(TechnicianView))
+    @blp.response(200, page_of(TechnicianLine))
     def get(self) -> dict[str, Any]:
         """List the technicians."""
         with reads() as unit:

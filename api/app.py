@@ -18,11 +18,13 @@ from flask_smorest import Api
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.security import safe_join
 
+import dispatch.positions
 import sync.wiring  # noqa: F401 - this process changes rows
 from api import (
     accounts,
     assets,
     attention,
+    automatic,
     board,
     cli,
     errors,
@@ -32,10 +34,12 @@ from api import (
     orders,
     parts,
     plans,
+    positions,
     public,
     replans,
     session,
     slips,
+    territories,
     tus,
     visits,
 )
@@ -70,6 +74,9 @@ VIEWS = (
     plans.blp,
     replans.blp,
     board.blp,
+    territories.blp,
+    positions.blp,
+    automatic.blp,
     figures.blp,
     attention.blp,
     files.blp,
@@ -123,6 +130,7 @@ def create_app(settings: Settings | None = None, *, db: database.Database | None
     hints.configure(settings.public_url)
     spans.configure(settings.spans)
     dispatch_jobs.configure(settings.router)
+    dispatch.positions.configure(settings.positions_hours)
 
     app = _App("fieldwright", root_path=str(importlib.resources.files("api")), static_folder=None)
     app.extensions["fieldwright"] = settings

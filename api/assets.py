@@ -25,7 +25,7 @@ from assets.schemas import (
     RepairView,
     SearchFilter,
     SiteFilter,
-    SiteView,
+    SiteLine,
     TagView,
 )
 from core import clock
@@ -85,18 +85,18 @@ class Sites(MethodView):
     """Where machines stand."""
 
     @blp.arguments(SiteFilter, location="query")
-    @blp.response(200, page_of(SiteView))
+    @blp.response(200, page_of(SiteLine))
     def get(self, data: dict[str, Any]) -> dict[str, Any]:
         """List sites by name."""
         with reads() as unit:
             return page_view(queries.sites(unit, **data))
 
     @blp.arguments(NewSite)
-    @blp.response(201, SiteView)
+    @blp.response(201, SiteLine)
     def post(self, data: dict[str, Any]) -> Response:
         """Add a site."""
         return performs(
-            lambda unit: actions.add_site(unit, **data), SiteView, name="site.add", status=201
+            lambda unit: actions.add_site(unit, **data), SiteLine, name="site.add", status=201
         )
 
 
@@ -104,7 +104,7 @@ class Sites(MethodView):
 class OneSite(MethodView):
     """One site."""
 
-    @blp.response(200, SiteView)
+    @blp.response(200, SiteLine)
     def get(self, site_id: UUID) -> Any:
         """Show a site."""
         with reads() as unit:

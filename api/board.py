@@ -23,6 +23,6 @@ class Board(MethodView):
     @blp.arguments(BoardDay, location="query")
     @blp.response(200, BoardView)
     def get(self, data: dict[str, Any]) -> dict[str, Any]:
-        """Show a day: who works, who goes where, and what waits without a place."""
+        """Show a day or several: who works, who goes where, and what waits without a place."""
         with reads() as unit:
-            return board(unit, data.get("day"))
+            return board(unit, data.get("day"), days=int(data["days"]))

@@ -16,7 +16,7 @@ from sqlalchemy import select
 from api.codes import qr_svg
 from api.doors import settings
 from api.limits import limiter
-from assets.models import Asset, CodeLevel
+from assets.models import Asset, CodeLevel, Customer
 from assets.queries import asset_behind, failure_codes
 from core import clock, files
 from core.actor import Actor
@@ -27,11 +27,21 @@ from core.languages import LANGUAGES, best, say
 from core.pictures import stripped_picture
 from core.receipts import Receipt, earlier, fingerprint
 from core.unit import Unit, perform, reading, unit_of_work
+from dispatch.tracking import arrival_of, visit_behind
 from people import doors
 from people.models import Organisation
 from people.queries import organisation_of
 from work.actions import give_verdict, report_fault
-from work.models import Confirmation, Request, RequestState, SignOff, Visit, WorkOrder
+from work.models import (
+    WAITING,
+    Confirmation,
+    Request,
+    RequestState,
+    SignOff,
+    Visit,
+    VisitState,
+    WorkOrder,
+)
 from work.reports import signed_by_link, summary
 
 blp = Blueprint("public", __name__)
@@ -50,10 +60,10 @@ def _language(default: str = "en") -> str:
     return asked if asked in LANGUAGES else best(request.headers.get("Accept-Language"), default)
 
 
-def _door(kind: str, secret: str) -> UUID:
+def _door(kind: str, secret: str, unknown: str = "This code is not known.") -> UUID:
     org_id = doors.behind(kind, secret) if len(secret) <= 100 else None
     if org_id is None:
-        raise NotFound("This code is not known.")
+        raise NotFound(unknown)
     return org_id
 
 
@@ -280,6 +290,7 @@ def status(secret: str) -> Response:
             "rejection": found.rejection,
             "step": _step(order, visit),
             "expected": _expected(visit, organisation),
+            "arrival": _arrival(unit, visit, _language(organisation.language)),
             "confirmations": found.confirmations,
             "reported_at": found.created_at.astimezone(ZoneInfo(organisation.timezone)),
         }
@@ -313,6 +324,33 @@ def _expected(visit: Visit | None, organisation: Organisation) -> str | None:
         return None
     # A time to the minute would be a promise that nobody made.
     return visit.arrives_at.astimezone(ZoneInfo(organisation.timezone)).strftime("%Y-%m-%d, %H:00")
+
+
+def _arrival(unit: Unit, visit: Visit | None, language: str) -> dict[str, Any] | None:
+    """Return when somebody comes, once the visit is more than a plan of the office's own."""
+    if visit is None or visit.technician_id is None or visit.state is VisitState.CANCELLED:
+        return None
+    firm = {VisitState.DISPATCHED, VisitState.ACCEPTED, VisitState.CONFIRMED}
+    if visit.state in WAITING - firm or visit.completed_at is not None:
+        return None
+    return arrival_of(unit, visit, language)
+
+
+@blp.get("/e/<secret>")
+@limiter.limit("60/minute")
+def arrival(secret: str) -> Response:
+    """Show a customer when somebody comes."""
+    org_id = _door("arrival", secret, "This link is not known.")
+    with reading(Actor.public(org_id)) as unit:
+        visit = visit_behind(unit, secret)
+        organisation = organisation_of(unit)
+        order = unit.must(WorkOrder, visit.order_id, "This link is not known.")
+        customer = unit.must(Customer, order.customer_id, "This link is not known.")
+        default = customer.language if customer.language in LANGUAGES else organisation.language
+        language = _language(default)
+        shown = arrival_of(unit, visit, language)
+        name = organisation.name
+    return _page("arrival.html", language=language, organisation=name, arrival=shown)
 
 
 def _signed(unit: Unit, secret: str) -> SignOff:

@@ -14,6 +14,7 @@ from core import clock, jobs
 from core.actor import Actor
 from core.database import Database
 from core.unit import unit_of_work
+from dispatch import upkeep
 from people.models import Organisation
 from sync import jobs as sync_jobs
 from work.jobs import watch_promises
@@ -30,6 +31,8 @@ RECURRING: dict[Callable[..., None], timedelta] = {
     sync_jobs.scrub: timedelta(days=1),
     sync_jobs.forget_uploads: timedelta(hours=1),
     sync_jobs.collect_files: timedelta(days=1),
+    upkeep.forget_positions: timedelta(hours=1),
+    upkeep.learn_times: timedelta(days=1),
 }
 
 

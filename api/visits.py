@@ -16,6 +16,7 @@ from core.unit import Unit
 from dispatch.offering import offers
 from dispatch.questions import candidates
 from dispatch.schemas import AskOffers, CandidatesDay, CandidatesView, OffersView
+from dispatch.tracking import share_arrival
 from people.permissions import require
 from work import actions, queries
 from work.models import Visit
@@ -317,6 +318,20 @@ class ReportLink(MethodView):
             return {"url": f"{settings().public_url}/s/{actions.share_report(unit, visit_id)}"}
 
         return performs(share, LinkView, name="report.share", status=201)
+
+
+@blp.route("/<uuid:visit_id>/arrival-link")
+class ArrivalLink(MethodView):
+    """The customer's way to see when somebody comes."""
+
+    @blp.response(201, LinkView)
+    def post(self, visit_id: UUID) -> Response:
+        """Make a link for the customer; those made before go on working."""
+
+        def share(unit: Unit) -> dict[str, str]:
+            return {"url": f"{settings().public_url}/e/{share_arrival(unit, visit_id)}"}
+
+        return performs(share, LinkView, name="arrival.share", status=201)
 
 
 @blp.route("/<uuid:visit_id>/report.pdf")

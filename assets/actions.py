@@ -27,7 +27,7 @@ from core.ids import hashed, new_id, new_label
 from core.unit import Unit
 from people import doors
 from people.permissions import require
-from people.queries import organisation_of
+from people.queries import organisation_of, territories, territory_for, working_in
 
 # As many repairs as an engineer reads on the way from the van to the machine.
 RECENT_REPAIRS = 8
@@ -65,6 +65,40 @@ def add_site(
     return unit.add(
         Site(id=id or new_id(), customer_id=customer.id, name=name, timezone=zone, **details)
     )
+
+
+def place_in_territory(unit: Unit, site_id: UUID, *, territory: str | None) -> Site:
+    """Say in which territory a site lies; none means that anybody may be sent there.
+
+    Raises NotFound, Invalid for a territory that is not on the map.
+    """
+    require(unit.actor, "territory.change")
+    site = site_for(unit, site_id)
+    if territory is not None and territory not in {one.name for one in territories(unit)}:
+        raise Invalid("There is no territory named {territory}.", territory=territory)
+    site.territory = territory
+    return site
+
+
+def drop_territory(unit: Unit, territory_id: UUID) -> None:
+    """Take a territory off the map once no site lies in it.
+
+    Raises NotFound, Conflict for a territory with sites, or with an engineer who works there alone
+    and would then be sent everywhere.
+    """
+    require(unit.actor, "territory.change")
+    territory = territory_for(unit, territory_id)
+    site = unit.session.scalar(select(Site.name).where(Site.territory == territory.name).limit(1))
+    if site is not None:
+        raise Conflict("{name} lies in this territory; move it first.", name=site)
+    for technician in working_in(unit, territory.name):
+        if technician.territories == [territory.name]:
+            raise Conflict(
+                "{name} works in this territory alone; give them another one first.",
+                name=technician.name,
+            )
+        technician.territories = [one for one in technician.territories if one != territory.name]
+    unit.session.delete(territory)
 
 
 def add_asset(

@@ -71,7 +71,19 @@ class Site(Synced, Base):
     contact_name: Mapped[str]
     contact_phone: Mapped[str]
     access_notes: Mapped[str]
-    __table_args__ = (sa.UniqueConstraint("org_id", "customer_id", "name"),)
+    territory: Mapped[str | None]
+    __table_args__ = (
+        sa.UniqueConstraint("org_id", "customer_id", "name"),
+        sa.ForeignKeyConstraint(
+            ["org_id", "territory"],
+            ["territory.org_id", "territory.name"],
+            name="fk_site_territory",
+            onupdate="CASCADE",
+            deferrable=True,
+            initially="DEFERRED",
+        ),
+        sa.Index("ix_site_territory", "org_id", "territory"),
+    )
 
 
 class FunctionalLocation(Identified, Base):

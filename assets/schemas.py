@@ -56,6 +56,18 @@ class SiteView(Shape):
     access_notes = text()
 
 
+class SiteLine(SiteView):
+    """A place where machines stand, as the office knows it; phones hold less."""
+
+    territory = text(none=True)
+
+
+class SiteTerritory(Shape):
+    """In which territory a site lies; none means that anybody may be sent there."""
+
+    territory = text(none=True, required=True, most=80)
+
+
 class NewSite(Shape):
     """What it takes to add a site."""
 

@@ -89,6 +89,8 @@ class Settings:
     # How many phones one process tells of changes as they happen; each holds a thread.
     streams: int
     spans: Spans
+    # For how many hours an engineer's position is kept.
+    positions_hours: int
 
     @property
     def secure_cookies(self) -> bool:
@@ -169,6 +171,7 @@ def from_environment(
             removals=whole("FIELDWRIGHT_REMOVALS_DAYS", 90, 3650, least=7),
             receipts=whole("FIELDWRIGHT_RECEIPTS_DAYS", 90, 3650, least=7),
         ),
+        positions_hours=whole("FIELDWRIGHT_POSITIONS_HOURS", 24, 168, least=1),
     )
 
 

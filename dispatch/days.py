@@ -7,16 +7,29 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from dispatch.actuals import Learned
 from dispatch.engine.plan import Cost, Plan, ReasonCode, Rest, Route, Stop, Unplaced
-from dispatch.engine.problem import Engineer, Place, Planned, Problem, Visit, Weights, Window
+from dispatch.engine.problem import (
+    Engineer,
+    Pace,
+    Place,
+    Planned,
+    Problem,
+    Visit,
+    Weights,
+    Window,
+)
 from dispatch.engine.travel import travel_matrix
-from people.models import Technician
+from people.models import Technician, TechnicianKind
 from work.models import UNDER_WAY, VisitState
 from work.models import Visit as VisitRow
 
 DAY_S = 24 * 3600
 # What a technician may be asked to stay longer, at a price.
 OVERTIME_S = 3600
+# A contractor costs as much as so much driving, before they have done anything: one is sent for what
+# is urgent and would be left out, and for nothing else.
+CONTRACTOR_S = 4 * 3600
 MOST_DAYS = 7
 # Between a technician and the number of the day, where there are several.
 NEXT = "+"
@@ -89,7 +102,7 @@ class Terms:
     """On which terms a plan is made.
 
     `away` says for each technician when they take no visit, `here` where those are who have been
-    somewhere today. Nothing that is planned to begin within `frozen_s` from now moves.
+    somewhere today, `learned` how long work and drives take here. Nothing that is planned to begin within `frozen_s` from now moves.
     """
 
     weights: Weights = field(default_factory=Weights)
@@ -97,6 +110,7 @@ class Terms:
     frozen_s: int = 0
     away: Mapping[str, Sequence[Away]] = field(default_factory=dict)
     here: Mapping[str, Place] = field(default_factory=dict)
+    learned: Learned = field(default_factory=Learned)
 
 
 USUAL = Terms()
@@ -112,6 +126,7 @@ class Pieces:
     weights: Weights
     now_s: int = 0
     frozen_until_s: int = 0
+    paces: tuple[Pace, ...] = ()
 
     def problem(self) -> Problem:
         """Return the whole question, with the drives of the model between all of its places.
@@ -126,6 +141,7 @@ class Pieces:
             weights=self.weights,
             now_s=self.now_s,
             frozen_until_s=self.frozen_until_s,
+            paces=self.paces,
         )
 
     def only(self, engineers: Iterable[Engineer], visits: Iterable[Visit]) -> "Pieces":
@@ -190,10 +206,10 @@ def pieces_of(
     asked: list[Visit] = []
     running: set[str] = set()
     for row in visits:
-        visit = _visit(day, row, len(places), known, running, terms)
+        visit = _visit(day, row, len(places), known, running, now, terms)
         if visit is not None:
             places.append(Place(row.order.site.lat, row.order.site.lng))
-            asked.append(visit)
+            asked.append(_timed(visit, row.order.kind.value, terms.learned))
     now_s = day.seconds(now)
     return Pieces(
         places=tuple(places),
@@ -202,7 +218,14 @@ def pieces_of(
         weights=terms.weights,
         now_s=min(max(0, now_s), day.ends_s),
         frozen_until_s=min(max(0, now_s + terms.frozen_s), day.ends_s) if terms.frozen_s else 0,
+        paces=terms.learned.paces(day.days),
     )
+
+
+def _timed(visit: Visit, kind: str, learned: Learned) -> Visit:
+    """Return a visit that takes as long as its kind does here, and whoever is settled for it."""
+    who = who_of(visit.lock_engineer)[0] if visit.lock_engineer is not None else None
+    return replace(visit, duration_s=min(learned.work_s(visit.duration_s, kind, who), DAY_S))
 
 
 def name_of(technician_id: UUID | str, number: int) -> str:
@@ -248,8 +271,11 @@ def _engineer(
             if not skill.get("expires_on") or date.fromisoformat(str(skill["expires_on"])) >= today
         },
         parts=vans.get(technician.van_place_id, {}) if technician.van_place_id else {},
+        territories=frozenset(technician.territories),
         # Whoever goes away early does not stay longer.
         max_overtime_s=terms.overtime_s if shifts[-1].to_s == ends else 0,
+        fixed_cost=CONTRACTOR_S if technician.kind is TechnicianKind.CONTRACTOR else 0,
+        speed=terms.learned.speed(str(technician.id)),
     )
 
 
@@ -271,6 +297,7 @@ def _visit(
     place: int,
     engineers: set[str],
     running: set[str],
+    now: datetime,
     terms: Terms,
 ) -> Visit | None:
     """Return the visit as the planner sees it, or None when it is not of these days."""
@@ -307,8 +334,22 @@ def _visit(
         else frozenset()
     )
     return _asked(
-        day, row, place, windows=windows, lock_engineer=lock, planned=planned, forbidden=refusing
+        day,
+        row,
+        place,
+        windows=windows,
+        lock_engineer=lock,
+        lock_start_s=_locked_start(day, row, now),
+        planned=planned,
+        forbidden=refusing,
     )
+
+
+def _locked_start(day: Day, row: VisitRow, now: datetime) -> int | None:
+    """Return the start that the office has settled; one that has passed binds nobody any more."""
+    if not row.start_locked or row.arrives_at is None or row.day not in day.dates:
+        return None
+    return None if row.arrives_at < now else day.seconds(row.arrives_at)
 
 
 def _is_away(row: VisitRow, terms: Terms) -> bool:
@@ -347,6 +388,7 @@ def _asked(day: Day, row: VisitRow, place: int, **more: Any) -> Visit:
         skills={skill["code"]: skill["level"] for skill in order.skills},
         parts={str(item["part_id"]): item["qty"] for item in order.parts},
         priority=order.priority,
+        territory=order.site.territory,
         due_s=min(max(0, due), 13 * DAY_S) if due is not None else None,
         **more,
     )

@@ -13,6 +13,7 @@ from sqlalchemy.orm import joinedload, load_only
 from assets.models import Site
 from core import clock
 from core.unit import Unit
+from dispatch.actuals import learned_for
 from dispatch.asking import Asking
 from dispatch.days import Away, Day, Pieces, Terms, name_of, part_ids, pieces_of
 from dispatch.engine.problem import Place, Problem
@@ -103,6 +104,7 @@ def terms_of(unit: Unit, day: Day, asking: Asking = NOTHING, *, frozen: bool = F
         frozen_s=frozen_min * 60 if frozen or asking.frozen_min is not None else 0,
         away=_away(unit, day),
         here=_here(unit, day, clock.now()),
+        learned=learned_for(unit),
     )
 
 
@@ -151,14 +153,20 @@ def for_planning() -> Any:
             Visit.window_from,
             Visit.window_to,
             Visit.locked,
+            Visit.start_locked,
             Visit.travel_started_at,
             Visit.arrived_at,
             Visit.work_started_at,
         ),
         order.load_only(
-            WorkOrder.title, WorkOrder.priority, WorkOrder.due_at, WorkOrder.skills, WorkOrder.parts
+            WorkOrder.title,
+            WorkOrder.kind,
+            WorkOrder.priority,
+            WorkOrder.due_at,
+            WorkOrder.skills,
+            WorkOrder.parts,
         ),
-        order.joinedload(WorkOrder.site).load_only(Site.lat, Site.lng),
+        order.joinedload(WorkOrder.site).load_only(Site.lat, Site.lng, Site.territory),
     )
 
 

@@ -273,6 +273,7 @@ def walk(
         arrives = _driven(gaps, free, drive)
         meant = starts.get(visit.id, _planned(visit) if visit.planned else 0)
         lasts = away(at, visit)
+        meant = meant or visit.lock_start_s or 0
         begins = _opens(visit, max(arrives, meant))
         for gap in gaps:
             if begins < gap.ends_s and begins + lasts > gap.starts_s:
@@ -335,6 +336,8 @@ def findings(
         window = visit.windows[-1]
         hours = {"at_s": stop.starts_s, "from_s": window.from_s, "to_s": window.to_s}
         return [Finding("window", visit.id, hours)]
+    if one.rule is Rule.LOCK_START and visit is not None and stop is not None:
+        return [Finding("locked_start", visit.id, {"to_s": visit.lock_start_s or 0})]
     if one.rule is Rule.SHIFT:
         shift = engineer.shifts[-1]
         latest = shift.to_s + engineer.max_overtime_s

@@ -20,7 +20,7 @@ from dispatch.weighing import USUAL
 from people.models import Device, Technician
 from people.permissions import require
 from people.queries import organisation_of
-from people.schemas import TechnicianView
+from people.schemas import TechnicianLine
 from work.models import CLOSED_ORDER, OPEN_VISIT, Visit, VisitState, WorkOrder
 from work.schemas import VisitView
 
@@ -110,15 +110,19 @@ def today_of(unit: Unit) -> date:
     return clock.now().astimezone(ZoneInfo(organisation_of(unit).timezone)).date()
 
 
-def board(unit: Unit, day: date | None) -> dict[str, Any]:
-    """Return a day: who works, who goes where, and what waits without a place."""
+def board(unit: Unit, day: date | None, *, days: int = 1) -> dict[str, Any]:
+    """Return so many days from one on: who works, who goes where, and what waits without a place."""
     require(unit.actor, "board.read")
     day = day or today_of(unit)
     of_day = unit.session.scalars(
         select(Visit)
-        .where(Visit.day == day, Visit.deleted_at.is_(None), Visit.state != VisitState.CANCELLED)
+        .where(
+            Visit.day.between(day, day + timedelta(days=days - 1)),
+            Visit.deleted_at.is_(None),
+            Visit.state != VisitState.CANCELLED,
+        )
         .options(*_for_board())
-        .order_by(Visit.technician_id, Visit.position, Visit.arrives_at, Visit.no)
+        .order_by(Visit.technician_id, Visit.day, Visit.position, Visit.arrives_at, Visit.no)
     ).all()
     waiting = unit.session.scalars(
         select(Visit)
@@ -141,8 +145,9 @@ def board(unit: Unit, day: date | None) -> dict[str, Any]:
     )
     return {
         "day": day,
+        "days": days,
         "timezone": organisation_of(unit).timezone,
-        "technicians": [_technician(unit, technician) for technician in _technicians(unit)],
+        "technicians": _technician_lines(unit),
         "visits": [board_visit(visit) for visit in of_day],
         "unplaced": [
             board_visit(visit) | {"reasons": reasons.get(str(visit.id), [])} for visit in waiting
@@ -161,27 +166,25 @@ def _technicians(unit: Unit) -> Sequence[Technician]:
     ).all()
 
 
-def _technician(unit: Unit, technician: Technician) -> dict[str, Any]:
-    view: dict[str, Any] = TechnicianView().dump(technician)
-    device = None
-    if technician.account_id is not None:
-        query = (
-            select(Device)
-            .where(Device.account_id == technician.account_id)
-            .order_by(Device.last_contact_at.desc())
-            .limit(1)
+def _technician_lines(unit: Unit) -> list[dict[str, Any]]:
+    """Return the technicians by name, each with what was last heard of their phone."""
+    heard: dict[UUID, Device] = {}
+    for device in unit.session.scalars(select(Device).order_by(Device.last_contact_at)):
+        heard[device.account_id] = device
+    lines = []
+    for technician in _technicians(unit):
+        last = heard.get(technician.account_id) if technician.account_id else None
+        said = (
+            {
+                "last_contact_at": last.last_contact_at,
+                "unsent": last.unsent,
+                "app_version": last.app_version,
+            }
+            if last
+            else None
         )
-        device = unit.session.scalar(query)
-    said = (
-        {
-            "last_contact_at": device.last_contact_at,
-            "unsent": device.unsent,
-            "app_version": device.app_version,
-        }
-        if device
-        else None
-    )
-    return view | {"device": said}
+        lines.append(TechnicianLine().dump(technician) | {"device": said})
+    return lines
 
 
 def board_visit(visit: Visit) -> dict[str, Any]:
@@ -200,6 +203,8 @@ def board_visit(visit: Visit) -> dict[str, Any]:
         "asset_id": order.asset_id,
         "asset_name": order.asset.name if order.asset else None,
         "skills": order.skills,
+        "territory": order.site.territory,
+        "start_locked": visit.start_locked,
     }
 
 

@@ -194,6 +194,8 @@ class _Held:
             return None, Finding("absent" if away else "shift_over" if works else "not_working")
         if all(one.id != name for one in problem.visits):
             return None, Finding("window_day", name)
+        if visit.start_locked and visit.day != self.day.day:
+            return None, Finding("locked_day", name)
         if visit.locked and visit.technician_id is not None:
             holder = str(visit.technician_id)
             visits = tuple(

@@ -15,6 +15,7 @@ from core.shapes import (
     moment,
     nested,
     number,
+    real,
     text,
     unchecked,
     whole_numbers,
@@ -443,6 +444,128 @@ class MovedView(Shape):
     visits = listed(VisitView)
 
 
+class PositionIn(Shape):
+    """Where an engineer is, measured when."""
+
+    lat = real(required=True, least=-90, most=90)
+    lng = real(required=True, least=-180, most=180)
+    accuracy_m = real(none=True, least=0, most=100_000)
+    at = moment(required=True)
+
+
+class PositionView(Shape):
+    """Where an engineer was last, and on which visit."""
+
+    technician_id = ident()
+    visit_id = ident()
+    at = moment()
+    lat = real()
+    lng = real()
+    accuracy_m = real(none=True)
+
+
+class SharingView(Shape):
+    """Whether an engineer shares their position, since when, and for how many hours one is kept."""
+
+    sharing = flag()
+    since = moment(none=True)
+    kept_hours = number()
+
+
+class _RuleFields(Shape):
+    """What a rule means and what it may do."""
+
+    active = flag()
+    kinds = listed(text(most=40), most=10)
+    urgency = number(least=1, most=4)
+    territories = listed(text(most=80), most=100)
+    within_hours = number(least=1, most=168)
+    most_added_min = number(least=0, most=600)
+    use_standby = flag()
+    use_contractors = flag()
+
+
+class NewRule(_RuleFields):
+    """A rule by which orders find their engineer."""
+
+    name = text(required=True, most=80)
+    kinds = listed(text(most=40), default=[], most=10)
+    urgency = number(default=2, least=1, most=4)
+    territories = listed(text(most=80), default=[], most=100)
+    within_hours = number(default=4, least=1, most=168)
+    most_added_min = number(default=60, least=0, most=600)
+
+
+class EditRule(_RuleFields):
+    """What may change about a rule."""
+
+    name = text(least=1, most=80)
+
+
+class RuleView(Shape):
+    """A rule, in the order in which it is asked."""
+
+    id = ident()
+    version = number()
+    name = text()
+    active = flag()
+    rank = number()
+    kinds = listed(text())
+    urgency = number()
+    territories = listed(text())
+    within_hours = number()
+    most_added_min = number()
+    use_standby = flag()
+    use_contractors = flag()
+
+
+class NewStandby(Shape):
+    """Who is on call, from when to when."""
+
+    technician_id = ident(required=True)
+    begins_at = moment(required=True)
+    ends_at = moment(required=True)
+
+
+class StandbyView(Shape):
+    """Somebody on call."""
+
+    id = ident()
+    technician_id = ident()
+    begins_at = moment()
+    ends_at = moment()
+
+
+class AgainstView(Shape):
+    """What stood against one engineer."""
+
+    technician_id = ident()
+    code = text()
+    message = text()
+
+
+class AssignmentView(Shape):
+    """What a rule decided about an order, and why."""
+
+    id = ident()
+    order_id = ident()
+    order_no = text()
+    title = text()
+    visit_id = ident()
+    rule = text()
+    how = text()
+    technician_id = ident(none=True)
+    runner_up_id = ident(none=True)
+    runner_up = text(none=True)
+    runner_up_added_min = number(none=True)
+    starts_at = moment(none=True)
+    added_min = number(none=True)
+    message = text()
+    reasons = listed(AgainstView)
+    decided_at = moment()
+    undone_at = moment(none=True)
+
+
 class ProblemIn(Shape):
     """A problem as VROOM has it; docs/dispatch.md names every field, and ours beyond."""
 
@@ -474,15 +597,17 @@ class SolutionView(Shape):
 
 
 class BoardDay(Shape):
-    """Which day to show."""
+    """Which day to show, or from which one on how many."""
 
     day = date_()
+    days = text(default="1", one_of=["1", "3", "7"])
 
 
 class BoardView(Shape):
     """A day on the dispatcher's desk."""
 
     day = date_()
+    days = number()
     timezone = text()
     technicians = anything()
     visits = anything()

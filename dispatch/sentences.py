@@ -48,6 +48,8 @@ FINDINGS = {
     "window": "{visit} would begin at {at}; the customer was promised {from} to {to}.",
     "window_day": "{visit} is promised for a later day.",
     "absent": "{name} is away.",
+    "locked_start": "{visit} is locked to its start at {to}.",
+    "locked_day": "{visit} is locked to its start on another day.",
     "window_over": "{visit} was promised for an earlier day.",
     "shift": "{name} would be back at {at}; the day ends at {to}, overtime included.",
     "rule": "{visit}: a rule would be broken ({rule}).",

@@ -11,7 +11,11 @@ import core.feed
 import core.jobs
 import core.numbers
 import core.receipts  # noqa: F401 - its tables
-import dispatch.models  # noqa: F401 - its tables
+import dispatch.actuals
+import dispatch.automatic
+import dispatch.models
+import dispatch.positions
+import dispatch.tracking  # noqa: F401 - its tables
 import parts.models  # noqa: F401 - its tables
 import people.models  # noqa: F401 - its tables
 import sync.models  # its tables

@@ -5,13 +5,22 @@ from uuid import UUID
 
 from core import clock
 from core.actor import Actor
-from core.errors import Invalid, NotFound
+from core.errors import Conflict, Invalid, NotFound
 from core.ids import new_id
 from core.unit import Unit, perform
 from people import doors, passwords
-from people.models import Account, Device, DeviceState, Organisation, Role, Technician
+from people.models import (
+    Account,
+    Device,
+    DeviceState,
+    Organisation,
+    Role,
+    Technician,
+    TechnicianKind,
+    Territory,
+)
 from people.permissions import require
-from people.queries import technician_for
+from people.queries import technician_for, territories, territory_for, working_in
 from people.signin import forget_who
 
 
@@ -75,6 +84,63 @@ def give_van(unit: Unit, technician_id: UUID, place_id: UUID) -> Technician:
     require(unit.actor, "account.change")
     technician = technician_for(unit, technician_id)
     technician.van_place_id = place_id
+    return technician
+
+
+def add_territory(unit: Unit, *, name: str, id: UUID | None = None) -> Territory:
+    """Draw a territory on the company's map.
+
+    Raises Conflict when there is one of this name.
+    """
+    require(unit.actor, "territory.change")
+    _is_new(unit, name)
+    return unit.add(Territory(id=id or new_id(), name=name))
+
+
+def rename_territory(unit: Unit, territory_id: UUID, *, name: str) -> Territory:
+    """Call a territory something else, for its engineers and sites too.
+
+    Raises NotFound, Conflict when there is one of this name.
+    """
+    require(unit.actor, "territory.change")
+    territory = territory_for(unit, territory_id)
+    if territory.name == name:
+        return territory
+    _is_new(unit, name)
+    for technician in working_in(unit, territory.name):
+        technician.territories = sorted({*technician.territories, name} - {territory.name})
+    territory.name = name
+    return territory
+
+
+def cover_territories(unit: Unit, technician_id: UUID, *, names: list[str]) -> Technician:
+    """Say in which territories a technician works; none means everywhere.
+
+    Raises NotFound, Invalid for a territory that is not on the map.
+    """
+    require(unit.actor, "territory.change")
+    technician = technician_for(unit, technician_id)
+    if unknown := sorted(set(names) - {territory.name for territory in territories(unit)}):
+        raise Invalid("There is no territory named {territory}.", territory=unknown[0])
+    technician.territories = sorted(set(names))
+    return technician
+
+
+def _is_new(unit: Unit, name: str) -> None:
+    if any(territory.name == name for territory in territories(unit)):
+        raise Conflict("There is a territory of this name already.", name=name)
+
+
+def say_kind(
+    unit: Unit, technician_id: UUID, *, kind: str, hourly_cost_micro: int = 0
+) -> Technician:
+    """Say whether somebody is ours or a contractor, and what an hour of theirs costs.
+
+    Raises NotFound.
+    """
+    require(unit.actor, "rule.change")
+    technician = technician_for(unit, technician_id)
+    technician.kind, technician.hourly_cost_micro = TechnicianKind(kind), hourly_cost_micro
     return technician
 
 

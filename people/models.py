@@ -58,11 +58,30 @@ class Account(Versioned, Base):
     __table_args__ = (sa.UniqueConstraint("org_id", "email"),)
 
 
+class Territory(Versioned, Base):
+    """A part of the map. A site lies in one at most; an engineer works in those named, or everywhere.
+
+    Sites and engineers speak of it by name: it is what files, filters and the planner say too.
+    """
+
+    __tablename__ = "territory"
+    name: Mapped[str]
+    __table_args__ = (sa.UniqueConstraint("org_id", "name"),)
+
+
+class TechnicianKind(enum.StrEnum):
+    """Whether somebody is ours, or is called in and paid by the hour."""
+
+    OWN = "own"
+    CONTRACTOR = "contractor"
+
+
 class Technician(Synced, Base):
     """A field engineer: skills, home, shift and van.
 
     `skills` is a list of `{code, level, expires_on}`; `days` holds weekdays, Monday is 0;
-    the shift is local wall time as `HH:MM`.
+    the shift is local wall time as `HH:MM`; `territories` are names, none means everywhere.
+    A contractor is sent only where nobody of our own can be.
     """
 
     __tablename__ = "technician"
@@ -76,6 +95,9 @@ class Technician(Synced, Base):
     shift_from: Mapped[str]
     shift_to: Mapped[str]
     days: Mapped[list[Any]]
+    territories: Mapped[list[str]] = mapped_column(default=list)
+    kind: Mapped[TechnicianKind] = mapped_column(default=TechnicianKind.OWN)
+    hourly_cost_micro: Mapped[int] = mapped_column(default=0)
     van_place_id: Mapped[UUID | None]
     __table_args__ = (sa.UniqueConstraint("org_id", "no"),)
 

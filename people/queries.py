@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from core.errors import NotFound
 from core.unit import Unit
-from people.models import Account, Device, Organisation, Technician
+from people.models import Account, Device, Organisation, Technician, Territory
 from people.permissions import may, require
 
 
@@ -31,6 +31,29 @@ def technicians(unit: Unit) -> Sequence[Technician]:
         # Where colleagues live and how to ring them is the office's to know.
         query = query.where(Technician.id == unit.actor.engineer)
     return unit.session.scalars(query).all()
+
+
+def territories(unit: Unit) -> Sequence[Territory]:
+    """Return the company's territories by name."""
+    require(unit.actor, "territory.read")
+    return unit.session.scalars(select(Territory).order_by(Territory.name)).all()
+
+
+def territory_for(unit: Unit, territory_id: UUID) -> Territory:
+    """Return one territory, locked because it is going to change.
+
+    Raises NotFound.
+    """
+    territory = unit.take(Territory, territory_id)
+    if territory is None:
+        raise NotFound("No such territory.")
+    return territory
+
+
+def working_in(unit: Unit, territory: str) -> list[Technician]:
+    """Return the technicians who work in a territory by name, beside those who work everywhere."""
+    rows = unit.session.scalars(select(Technician).where(Technician.deleted_at.is_(None)))
+    return [row for row in rows if territory in row.territories]
 
 
 def technician_for(unit: Unit, technician_id: UUID) -> Technician:

@@ -1,7 +1,7 @@
 """Shapes of people, devices and sign-in."""
 
 from core.shapes import Shape, date_, flag, ident, listed, moment, nested, number, real, text
-from people.models import DeviceState, Role
+from people.models import DeviceState, Role, TechnicianKind
 
 
 class Skill(Shape):
@@ -27,6 +27,41 @@ class TechnicianView(Shape):
     shift_to = text()
     days = listed(number())
     van_place_id = ident(none=True)
+
+
+class TechnicianLine(TechnicianView):
+    """A field engineer as the office knows them; phones hold less."""
+
+    territories = listed(text())
+    kind = text(one_of=[kind.value for kind in TechnicianKind])
+    hourly_cost_micro = number()
+
+
+class TerritoryView(Shape):
+    """A part of the map."""
+
+    id = ident()
+    version = number()
+    name = text()
+
+
+class TerritoryIn(Shape):
+    """What a territory is called."""
+
+    name = text(required=True, most=80)
+
+
+class Territories(Shape):
+    """In which territories somebody works; none means everywhere."""
+
+    territories = listed(text(most=80), required=True, most=100)
+
+
+class Hiring(Shape):
+    """Whether somebody is ours or is called in, and then for how much an hour."""
+
+    kind = text(required=True, one_of=[kind.value for kind in TechnicianKind])
+    hourly_cost_micro = number(default=0, least=0)
 
 
 class OrganisationView(Shape):

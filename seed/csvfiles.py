@@ -300,6 +300,11 @@ def several(read: Callable[[str], Any]) -> Callable[[str], list[Any]]:
     return read_all
 
 
+def names(cell: str) -> list[str]:
+    """Return names, each once and in order."""
+    return sorted(set(several(text(80))(cell)))
+
+
 def skill(cell: str) -> dict[str, Any]:
     """Return a skill, written `code:level` or `code:level:day on which the certificate ends`."""
     code, _, rest = cell.partition(":")

@@ -8,7 +8,7 @@ from core.unit import Unit
 from parts import actions as parts
 from people import actions as people
 from seed.draw import Draw
-from seed.places import phone
+from seed.places import SITES, TERRITORIES, phone, territory_at
 
 # Everybody in the demo company signs in with it. It is printed on purpose and protects nothing.
 PASSWORD = "fieldwright-demo"  # noqa: S105 - see above
@@ -209,6 +209,7 @@ def hire(unit: Unit, draw: Draw, today: date) -> None:
             shift_from=card.shift[0],
             shift_to=card.shift[1],
             days=[day for day in EVERY_DAY if day != card.day_off],
+            territories=_territories(card),
         )
         unit.session.flush()
         van = parts.add_place(
@@ -220,6 +221,20 @@ def hire(unit: Unit, draw: Draw, today: date) -> None:
         )
         unit.session.flush()
         people.give_van(unit, technician.id, van.id)
+
+
+# Some thirty kilometres from home, an engineer knows the way.
+_REACH_DEGREES = 0.3
+
+
+def _territories(card: TechnicianCard) -> list[str]:
+    """Return the territories with a site within the technician's reach; those who reach all work everywhere."""
+    near = {
+        territory_at(site.lat, site.lng)
+        for site in SITES
+        if max(abs(site.lat - card.home[0]), abs(site.lng - card.home[1])) < _REACH_DEGREES
+    }
+    return [] if near == set(TERRITORIES) else sorted(near)
 
 
 def _skills(card: TechnicianCard, today: date) -> list[dict[str, Any]]:

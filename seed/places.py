@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from assets import actions as assets
 from core.unit import Unit
+from people import actions as people
 from seed.draw import Draw
 
 
@@ -330,6 +331,19 @@ SITES: list[SiteCard] = [
 ]
 
 
+SOUTH, EAST, WEST, NORTH = "South 南区", "East 东区", "West 西区", "North 北区"
+TERRITORIES = (SOUTH, EAST, WEST, NORTH)
+
+
+def territory_at(lat: float, lng: float) -> str:
+    """Return the territory that holds this point: the bay, the other bank, the lakes, or the city."""
+    if lat < 31.0:
+        return SOUTH
+    if lng > 121.5:
+        return EAST
+    return WEST if lng < 121.2 else NORTH
+
+
 def contact_at(site: str) -> str:
     """Return who speaks for the customer at a site."""
     owner = next(card.customer for card in SITES if card.name == site)
@@ -342,7 +356,9 @@ def phone(number: int) -> str:
 
 
 def add_places(unit: Unit, draw: Draw) -> None:
-    """Add the customers and their sites."""
+    """Draw the territories, and add the customers and their sites."""
+    for name in TERRITORIES:
+        people.add_territory(unit, id=draw.id("territory", name), name=name)
     contacts = {}
     for number, (name, language, contact, key) in enumerate(CUSTOMERS, start=1):
         contacts[key] = contact
@@ -368,4 +384,5 @@ def add_places(unit: Unit, draw: Draw) -> None:
             contact_name=contacts[site.customer],
             contact_phone=phone(2000 + number),
             access_notes=site.access,
+            territory=territory_at(site.lat, site.lng),
         )

@@ -5,10 +5,11 @@ A star marks a column that must be there and filled.
 | file            | columns                                                                                     | natural key     |
 | --------------- | ------------------------------------------------------------------------------------------- | --------------- |
 | customers.csv   | name*, language, contact_name, contact_phone, email                                           | name            |
-| sites.csv       | customer*, name*, lat*, lng*, address, timezone, contact_name, contact_phone, access_notes    | customer, name  |
+| sites.csv       | customer*, name*, lat*, lng*, address, timezone, contact_name, contact_phone, access_notes,   | customer, name  |
+|                 | territory                                                                                   |                 |
 | assets.csv      | no*, name*, customer*, site*, maker*, model*, serial*, kind*, public_name, location_path,     | no              |
 |                 | criticality, commissioned_on                                                                |                 |
-| technicians.csv | no*, name*, home_lat*, home_lng*, phone, skills, shift_from, shift_to, days, van              | no              |
+| technicians.csv | no*, name*, home_lat*, home_lng*, phone, skills, shift_from, shift_to, days, van, territories | no              |
 | parts.csv       | sku*, name*, name_zh, unit, tracking, codes, cost                                             | sku             |
 | stock.csv       | place*, sku*, on_hand*, kind, min, max                                                        | place, sku      |
 | orders.csv      | no*, title*, asset, customer, site, kind, priority, description, symptom, duration_min,       | no              |
@@ -17,7 +18,7 @@ A star marks a column that must be there and filled.
 |                 | parts, cost, technician, visits, fixed                                                      |                 |
 
 Several things in one cell stand with semicolons between them: skills as `hydraulics:3` or
-`crane:4:2027-05-31`, codes as they are scanned, parts as `sku:quantity`. A cost is the part's first
+`crane:4:2027-05-31`, territories by name, codes as they are scanned, parts as `sku:quantity`. A cost is the part's first
 one; from then on receipts move it. Stock is what was there when the books began, and is said once.
 """
 
@@ -40,6 +41,7 @@ from parts import actions as parts
 from parts.models import Part, Place, PlaceKind, StockTransfer, Tracking, VanStock, account_id_of
 from people import actions as people
 from people.models import Technician
+from people.queries import territories
 from seed import csvfiles as read
 from seed.csvfiles import Column, Row
 from work import actions as work
@@ -151,7 +153,15 @@ class Sites(Sheet):
     """sites.csv."""
 
     name, key = "sites", ("customer", "name")
-    _fields = ("lat", "lng", "address", "contact_name", "contact_phone", "access_notes")
+    _fields = (
+        "lat",
+        "lng",
+        "address",
+        "contact_name",
+        "contact_phone",
+        "access_notes",
+        "territory",
+    )
 
     def columns(self, zone: ZoneInfo) -> list[Column]:
         return [
@@ -164,6 +174,7 @@ class Sites(Sheet):
             Column("contact_name", read.text(), default=""),
             Column("contact_phone", read.text(60), default=""),
             Column("access_notes", read.text(2000), default=""),
+            Column("territory", read.text(80)),
         ]
 
     def load(self, unit: Unit) -> dict[Key, Any]:
@@ -185,6 +196,7 @@ class Sites(Sheet):
     def add(self, unit: Unit, book: Book, row: Row) -> None:
         details = {name: row.values[name] for name in (*self._fields, "timezone")}
         customer_id = book.id_of("customers", (row.values["customer"],))
+        _draw(unit, details["territory"])
         assets.add_site(
             unit,
             id=book.id_of(self.name, row.key),
@@ -192,6 +204,21 @@ class Sites(Sheet):
             name=row.values["name"],
             **details,
         )
+
+    def change(self, unit: Unit, book: Book, row: Row, known: Identified) -> None:
+        _draw(unit, row.values["territory"])
+        super().change(unit, book, row, known)
+
+
+def _draw(unit: Unit, *names: str | None) -> None:
+    """Draw the territories that a row names for the first time."""
+    wanted = {name for name in names if name}
+    if not wanted:
+        return
+    known = {territory.name for territory in territories(unit)}
+    for name in sorted(wanted - known):
+        people.add_territory(unit, name=name)
+    unit.session.flush()
 
 
 def _plate(machine: dict[str, Any]) -> Key:
@@ -266,7 +293,17 @@ class Technicians(Sheet):
     """technicians.csv. Accounts are opened in the office; a file is no place for passwords."""
 
     name, key = "technicians", ("no",)
-    _fields = ("name", "phone", "skills", "home_lat", "home_lng", "shift_from", "shift_to", "days")
+    _fields = (
+        "name",
+        "phone",
+        "skills",
+        "home_lat",
+        "home_lng",
+        "shift_from",
+        "shift_to",
+        "days",
+        "territories",
+    )
 
     def columns(self, zone: ZoneInfo) -> list[Column]:
         return [
@@ -280,6 +317,7 @@ class Technicians(Sheet):
             Column("shift_to", read.wall_time, default="17:00"),
             Column("days", read.weekdays, default=[0, 1, 2, 3, 4]),
             Column("van", read.text()),
+            Column("territories", read.names, default=[]),
         ]
 
     def load(self, unit: Unit) -> dict[Key, Any]:
@@ -300,10 +338,12 @@ class Technicians(Sheet):
 
     def add(self, unit: Unit, book: Book, row: Row) -> None:
         details = {name: row.values[name] for name in ("no", *self._fields)}
+        _draw(unit, *row.values["territories"])
         people.hire_technician(unit, id=book.id_of(self.name, row.key), account_id=None, **details)
         self._give_van(unit, book, row)
 
     def change(self, unit: Unit, book: Book, row: Row, known: Identified) -> None:
+        _draw(unit, *row.values["territories"])
         super().change(unit, book, row, known)
         self._give_van(unit, book, row)
 

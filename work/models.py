@@ -207,7 +207,8 @@ class Hold(Identified, Base):
 class Visit(Merged, Base):
     """One person's trip to one site for one work order.
 
-    `hold` says why the work stands still: `{reason, text, since}`.
+    `hold` says why the work stands still: `{reason, text, since}`. The plan leaves the engineer of a
+    `locked` visit as it is, and the start of a `start_locked` one.
     """
 
     __tablename__ = "visit"
@@ -224,6 +225,7 @@ class Visit(Merged, Base):
     window_from: Mapped[datetime | None]
     window_to: Mapped[datetime | None]
     locked: Mapped[bool] = mapped_column(default=False)
+    start_locked: Mapped[bool] = mapped_column(default=False)
     hold: Mapped[dict[str, Any] | None]
     outcome_reason: Mapped[str | None]
     findings: Mapped[str | None] = mapped_column(sa.Text)

@@ -292,6 +292,7 @@ class EditVisit(Shape):
     window_from = moment(none=True)
     window_to = moment(none=True)
     locked = flag()
+    start_locked = flag()
 
 
 class Decline(Shape):

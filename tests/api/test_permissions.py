@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
+from core import clock
 from core.ids import new_id
 from tests.api.world import World, furnish, picture, sha_of
 from tests.doors import Visitor
@@ -42,8 +43,16 @@ GET    /v1/dispatch/board                               .d..ma
 GET    /v1/dispatch/absences                            .d..ma
 POST   /v1/dispatch/absences                            .d..ma
 DELETE /v1/dispatch/absences/<absence_id>               .d..ma
+GET    /v1/dispatch/assignment-rules                    .d..ma
+POST   /v1/dispatch/assignment-rules                    .d..ma
+PATCH  /v1/dispatch/assignment-rules/<rule_id>          .d..ma
+GET    /v1/dispatch/assignments                         .d..ma
+PUT    /v1/dispatch/assignments/<assignment_id>/undoing .d..ma
 GET    /v1/dispatch/comparison                          .d..ma
 GET    /v1/dispatch/plans                               .d..ma
+GET    /v1/dispatch/standby                             .d..ma
+POST   /v1/dispatch/standby                             .d..ma
+DELETE /v1/dispatch/standby/<standby_id>                .d..ma
 POST   /v1/dispatch/plans                               .d..ma
 GET    /v1/dispatch/plans/<plan_id>                     .d..ma
 PUT    /v1/dispatch/plans/<plan_id>/publication         .d..ma
@@ -63,6 +72,11 @@ POST   /v1/parts                                        ..s.ma
 GET    /v1/parts/<part_id>                              tds.ma
 GET    /v1/places                                       tds.ma
 POST   /v1/places                                       ..s.ma
+GET    /v1/positions                                    .d..ma
+POST   /v1/positions                                    t.....
+GET    /v1/positions/consent                            t.....
+PUT    /v1/positions/consent                            t.....
+DELETE /v1/positions/consent                            t.....
 GET    /v1/requests                                     .d.cma
 POST   /v1/requests                                     tdscma
 GET    /v1/requests/<request_id>                        .d.cma
@@ -72,6 +86,7 @@ GET    /v1/session                                      tdscma
 GET    /v1/sites                                        tdscma
 POST   /v1/sites                                        .d..ma
 GET    /v1/sites/<site_id>                              tdscma
+PUT    /v1/sites/<site_id>/territory                    .d..ma
 GET    /v1/slips                                        t.s.ma
 POST   /v1/slips                                        t.s.ma
 GET    /v1/slips/<slip_id>                              t.s.ma
@@ -106,6 +121,12 @@ PATCH  /v1/sync/files/<upload_id>                       tds.ma
 DELETE /v1/sync/files/<upload_id>                       tds.ma
 GET    /v1/tags/<token>.svg                             tdscma
 GET    /v1/technicians                                  tds.ma
+PUT    /v1/technicians/<technician_id>/kind             .d..ma
+PUT    /v1/technicians/<technician_id>/territories      .d..ma
+GET    /v1/territories                                  tds.ma
+POST   /v1/territories                                  .d..ma
+PATCH  /v1/territories/<territory_id>                   .d..ma
+DELETE /v1/territories/<territory_id>                   .d..ma
 GET    /v1/visits                                       tdscma
 GET    /v1/visits/<visit_id>                            tdscma
 PATCH  /v1/visits/<visit_id>                            .d..ma
@@ -113,6 +134,7 @@ PUT    /v1/visits/<visit_id>/acceptance                 td..ma
 PUT    /v1/visits/<visit_id>/answers                    td..ma
 PUT    /v1/visits/<visit_id>/travel                     td..ma
 PUT    /v1/visits/<visit_id>/arrival                    td..ma
+POST   /v1/visits/<visit_id>/arrival-link               .d..ma
 GET    /v1/visits/<visit_id>/candidates                 .d..ma
 GET    /v1/visits/<visit_id>/offers                     .d..ma
 PUT    /v1/visits/<visit_id>/claim                      t.....
@@ -164,6 +186,7 @@ GET  /readyz
 GET  /q/<token>
 POST /q/<token>
 GET  /q/<token>/code.svg
+GET  /e/<secret>
 GET  /r/<secret>
 GET  /s/<secret>
 POST /s/<secret>
@@ -220,6 +243,15 @@ def body_for(method: str, rule: str, ids: dict[str, str]) -> dict[str, Any] | No
         },
         "/v1/parts": {"sku": str(new_id()), "name": "Bolt"},
         "/v1/places": {"kind": "bin", "name": str(new_id())},
+        "/v1/dispatch/assignment-rules": {"name": str(new_id())},
+        "/v1/dispatch/assignment-rules/<rule_id>": {"active": False},
+        "/v1/dispatch/standby": {
+            "technician_id": ids["technician_id"],
+            "begins_at": "2027-03-02T08:00:00Z",
+            "ends_at": "2027-03-02T09:00:00Z",
+        },
+        "/v1/technicians/<technician_id>/kind": {"kind": "own"},
+        "/v1/positions": {"lat": 31.2, "lng": 121.5, "at": clock.now().isoformat()},
         "/v1/requests": {"asset_id": ids["asset_id"], "symptom": "noise"},
         "/v1/requests/<request_id>/rejection": {"reason": "Not ours"},
         "/v1/sites": {
@@ -236,6 +268,10 @@ def body_for(method: str, rule: str, ids: dict[str, str]) -> dict[str, Any] | No
         "/v1/slips/<slip_id>/receipt": {"token": ids["slip_code"]},
         "/v1/slips/<slip_id>/cancellation": {"reason": "Not needed"},
         "/v1/slips/proposals": {"place_id": ids["van_id"]},
+        "/v1/sites/<site_id>/territory": {"territory": None},
+        "/v1/technicians/<technician_id>/territories": {"territories": []},
+        "/v1/territories": {"name": str(new_id())},
+        "/v1/territories/<territory_id>": {"name": str(new_id())},
         "/v1/stock/adjustments": {
             "place_id": ids["place_id"],
             "part_id": ids["part_id"],

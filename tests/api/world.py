@@ -19,7 +19,9 @@ from core.actor import Actor
 from core.ids import new_id, new_label
 from core.unit import perform
 from dispatch import actions as dispatch
+from dispatch import automatic
 from parts import actions as parts
+from people import actions as people
 from people.models import Account, Device, DeviceState, Technician
 from tests.makers import Maker
 from work import actions as work
@@ -98,6 +100,15 @@ def furnish(make: Maker, *, words: bool = True) -> World:
             },
             rank=rank,
         )
+    territory = world.do(people.add_territory, name=str(new_id()))
+    rule = world.do(automatic.make_rule, **RULE, name=str(new_id()), active=False)
+    begins_at = clock.now() + timedelta(days=1)
+    standby = world.do(
+        automatic.put_on_call,
+        technician_id=ann.id,
+        begins_at=begins_at,
+        ends_at=begins_at + timedelta(hours=1),
+    )
     part, shelf = make.part(), make.warehouse()
     make.stock(shelf.id, part, 50)
     make.stock(ann.van_place_id, part, 5)
@@ -137,12 +148,15 @@ def furnish(make: Maker, *, words: bool = True) -> World:
         for name, value in {
             "absence_id": absence.id,
             "asset_id": asset.id,
+            "assignment_id": _assigned(world, visit, rule.id),
             "attention_id": attention.id,
             "customer_id": customer.id,
             "device_id": device,
             "plan_id": plan.id,
             "part_id": part.id,
             "request_id": request.id,
+            "rule_id": rule.id,
+            "standby_id": standby.id,
             "site_id": site.id,
             "slip_id": slip.id,
             "slip_code": slip.token,
@@ -154,11 +168,37 @@ def furnish(make: Maker, *, words: bool = True) -> World:
             "sha256": sha256,
             "token": label,
             "technician_id": ann.id,
+            "territory_id": territory.id,
             "place_id": shelf.id,
             "van_id": ann.van_place_id,
         }.items()
     }
     return world
+
+
+RULE: dict[str, Any] = {
+    "kinds": [],
+    "urgency": 1,
+    "territories": [],
+    "within_hours": 4,
+    "most_added_min": 60,
+}
+
+
+def _assigned(world: World, visit: Any, rule_id: UUID) -> UUID:
+    def write(unit: Any) -> UUID:
+        made = automatic.Assignment(
+            id=new_id(),
+            order_id=visit.order_id,
+            visit_id=visit.id,
+            rule_id=rule_id,
+            how=automatic.How.NOBODY,
+            reasons=[],
+            decided_at=clock.now(),
+        )
+        return unit.add(made).id
+
+    return world.do(write)
 
 
 def _device(world: World, account: Account) -> UUID:

@@ -86,6 +86,11 @@ def edit_visit(unit: Unit, visit_id: UUID, **changes: Any) -> Visit:
             visit.position, visit.travel_s = None, None
             if "arrives_at" not in changes:
                 visit.arrives_at = visit.departs_at = None
+    if visit.start_locked and (visit.arrives_at is None or visit.day is None):
+        if changes.get("start_locked"):
+            message = "Only a visit with a start can be locked to it."
+            raise Invalid(message, fields={"start_locked": [message]})
+        visit.start_locked = False
     _refresh(unit, visit)
     unit.record(VisitChanged(visit.id))
     return visit

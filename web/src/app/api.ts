@@ -42,9 +42,69 @@ export interface BoardVisit extends Visit {
   lng: number | null
   asset_name: string | null
   due_at: string | null
+  skills: { code: string; level: number }[]
+  territory: string | null
+  start_locked: boolean
 }
 
-export interface BoardTechnician extends Technician {
+/** An engineer as the office knows them. */
+export interface TechnicianLine extends Technician {
+  territories: string[]
+  kind: 'own' | 'contractor'
+  hourly_cost_micro: number
+}
+
+export interface Territory {
+  id: string
+  name: string
+}
+
+export interface SiteLine {
+  id: string
+  name: string
+  address: string
+  territory: string | null
+}
+
+/** By which orders find their engineer; the first one that means an order decides. */
+export interface Rule {
+  id: string
+  name: string
+  active: boolean
+  kinds: string[]
+  urgency: number
+  territories: string[]
+  within_hours: number
+  most_added_min: number
+  use_standby: boolean
+  use_contractors: boolean
+}
+
+export interface Standby {
+  id: string
+  technician_id: string
+  begins_at: string
+  ends_at: string
+}
+
+/** What a rule decided about an order, and why. */
+export interface Assignment {
+  id: string
+  order_id: string
+  order_no: string
+  title: string
+  rule: string
+  how: 'own' | 'standby' | 'contractor' | 'nobody'
+  technician_id: string | null
+  runner_up: string | null
+  runner_up_added_min: number | null
+  message: string
+  reasons: { technician_id: string; code: string; message: string }[]
+  decided_at: string
+  undone_at: string | null
+}
+
+export interface BoardTechnician extends TechnicianLine {
   device: { last_contact_at: string | null; unsent: number; app_version: string | null } | null
 }
 
@@ -344,6 +404,16 @@ export interface Figures {
   stock_outs: { part_id?: string; sku?: string; name?: string; place_name?: string; on_hand?: number; min?: number | null }[]
   csat: { share: number | null; mean: number | null; n: number }
   load: { technician_id: string; name: string; visits: number; minutes: number }[]
+  times: { computed_at: string | null; durations: Lesson; drives: Lesson }
+}
+
+/** What planned and actual times taught: factors in thousandths of the plan, and the error in a trial. */
+export interface Lesson {
+  n: number
+  used: boolean
+  trial: { n: number; before_s: number; after_s: number } | null
+  groups: { name: string; per_mille: number }[]
+  engineers: { technician_id: string; name: string; per_mille: number }[]
 }
 
 export interface AttentionRow {
@@ -388,6 +458,22 @@ export interface NewOrder {
   window_to: string | null
 }
 
+/** Where an engineer was last, and when. */
+export interface Seen {
+  technician_id: string
+  visit_id: string
+  at: string
+  lat: number
+  lng: number
+  accuracy_m: number | null
+}
+
+export interface Sharing {
+  sharing: boolean
+  since: string | null
+  kept_hours: number
+}
+
 type Query = Record<string, string | number | null | undefined>
 
 function withQuery(path: string, query: Query): string {
@@ -423,21 +509,52 @@ export const api = {
   timeline: (id: string, signal?: AbortSignal) => get<List<TimelineItem>>(`/v1/work-orders/${id}/timeline`, {}, signal),
   comment: (id: string, text: string) => post(`/v1/work-orders/${id}/comments`, { text }),
   visitsOf: (orderId: string, signal?: AbortSignal) => get<List<Visit>>('/v1/visits', { order_id: orderId }, signal),
+  shareArrival: (visitId: string) => post<{ url: string }>(`/v1/visits/${visitId}/arrival-link`),
+  positions: async (signal?: AbortSignal) => (await get<List<Seen>>('/v1/positions', {}, signal)).items,
+  sharing: () => get<Sharing>('/v1/positions/consent'),
+  sharePosition: () => put<Sharing>('/v1/positions/consent'),
+  stopSharing: () => door.call<Sharing>('DELETE', '/v1/positions/consent'),
+  tellPosition: (position: { lat: number; lng: number; accuracy_m: number; at: string }) => post('/v1/positions', position),
   shareReport: (visitId: string) => post<{ url: string }>(`/v1/visits/${visitId}/report-link`),
   assets: (search: string, signal?: AbortSignal) => get<List<AssetLine>>('/v1/assets', { search, limit: 12 }, signal),
-  technicians: (signal?: AbortSignal) => get<List<Technician>>('/v1/technicians', {}, signal),
+  technicians: (signal?: AbortSignal) => get<List<TechnicianLine>>('/v1/technicians', {}, signal),
+  territories: (signal?: AbortSignal) => get<List<Territory>>('/v1/territories', {}, signal),
+  newTerritory: (name: string) => post<Territory>('/v1/territories', { name }),
+  dropTerritory: (id: string) => door.call('DELETE', `/v1/territories/${id}`),
+  coverTerritories: (technicianId: string, territories: string[]) => put(`/v1/technicians/${technicianId}/territories`, { territories }),
+  placeInTerritory: (siteId: string, territory: string | null) => put(`/v1/sites/${siteId}/territory`, { territory }),
+  sayKind: (technicianId: string, kind: 'own' | 'contractor', hourly: number) =>
+    put(`/v1/technicians/${technicianId}/kind`, { kind, hourly_cost_micro: hourly }),
+  allSites: async (signal?: AbortSignal): Promise<SiteLine[]> => {
+    const sites: SiteLine[] = []
+    let cursor: string | null = null
+    do {
+      const page: List<SiteLine> = await get<List<SiteLine>>('/v1/sites', { limit: 200, cursor }, signal)
+      sites.push(...page.items)
+      cursor = page.next
+    } while (cursor)
+    return sites
+  },
+  rules: (signal?: AbortSignal) => get<List<Rule>>('/v1/dispatch/assignment-rules', {}, signal),
+  newRule: (rule: Omit<Rule, 'id' | 'active'>) => post<Rule>('/v1/dispatch/assignment-rules', rule),
+  changeRule: (id: string, fields: Partial<Omit<Rule, 'id'>>) => door.call<Rule>('PATCH', `/v1/dispatch/assignment-rules/${id}`, { body: fields }),
+  standby: (signal?: AbortSignal) => get<List<Standby>>('/v1/dispatch/standby', {}, signal),
+  putOnCall: (span: Omit<Standby, 'id'>) => post<Standby>('/v1/dispatch/standby', span),
+  takeOffCall: (id: string) => door.call('DELETE', `/v1/dispatch/standby/${id}`),
+  assignments: (signal?: AbortSignal) => get<List<Assignment>>('/v1/dispatch/assignments', {}, signal),
+  undoAssignment: (id: string) => put<Assignment>(`/v1/dispatch/assignments/${id}/undoing`),
   changeOrder: (order: { id: string; version: number }, fields: Partial<WorkOrder>) =>
     door.call<WorkOrder>('PATCH', `/v1/work-orders/${order.id}`, {
       body: fields,
       headers: { 'If-Match': `"${order.version}"` },
     }),
-  changeVisit: (visit: { id: string; version: number }, fields: Partial<Visit>) =>
+  changeVisit: (visit: { id: string; version: number }, fields: Partial<Visit> & { start_locked?: boolean }) =>
     door.call<Visit>('PATCH', `/v1/visits/${visit.id}`, {
       body: fields,
       headers: { 'If-Match': `"${visit.version}"` },
     }),
 
-  board: (day: string, signal?: AbortSignal) => get<Board>('/v1/dispatch/board', { day }, signal),
+  board: (day: string, days: number, signal?: AbortSignal) => get<Board>('/v1/dispatch/board', { day, days }, signal),
   check: (placing: { visit_id: string; technician_id: string; day: string; starts_at: string | null }) =>
     post<Placing>('/v1/dispatch/check', placing),
   moveVisits: (moves: VisitMove[]) => post<{ visits: Visit[] }>('/v1/dispatch/moves', { moves }),

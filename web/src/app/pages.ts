@@ -46,6 +46,8 @@ export const DESKS: Desk[] = [
     tabs: [
       { href: '#/dispatch', word: 'tab.board', icon: 'board' },
       { href: '#/requests', word: 'tab.requests', icon: 'inbox' },
+      { href: '#/rules', word: 'tab.rules', icon: 'tick' },
+      { href: '#/territories', word: 'tab.territories', icon: 'pin' },
       { href: '#/conflicts', word: 'tab.conflicts', icon: 'attention' },
       { href: '#/devices', word: 'tab.devices', icon: 'phone' },
     ],
@@ -77,6 +79,8 @@ const PAGES: PageEntry[] = [
   { path: ['request', ':'], role: 'dispatcher', load: () => import('./dispatch/RequestPage.svelte') },
   { path: ['order', ':'], role: 'dispatcher', load: () => import('./dispatch/OrderPage.svelte') },
   { path: ['new-order'], role: 'dispatcher', load: plain(() => import('./dispatch/NewOrder.svelte')) },
+  { path: ['rules'], role: 'dispatcher', load: plain(() => import('./dispatch/RulesPage.svelte')) },
+  { path: ['territories'], role: 'dispatcher', load: plain(() => import('./dispatch/Territories.svelte')) },
   { path: ['conflicts'], role: 'dispatcher', load: plain(() => import('./dispatch/Conflicts.svelte')) },
   { path: ['devices'], role: 'dispatcher', load: plain(() => import('./dispatch/Devices.svelte')) },
   { path: ['stock'], role: 'storekeeper', load: plain(() => import('./stock/StockPage.svelte')) },

@@ -2,7 +2,7 @@ import { tick } from 'svelte'
 import { api, type BoardVisit, type Placing, type VisitMove } from '../api'
 import { explain } from '../explain'
 import { here } from '../home.svelte'
-import { dayIn, minuteOfDay, momentIn } from '../time'
+import { addDays, dayIn, minuteOfDay, momentIn } from '../time'
 import { toast } from '../toasts.svelte'
 import { t } from '../words.svelte'
 
@@ -12,14 +12,15 @@ const FAR_ENOUGH_PX = 6
 const PAUSE_MS = 60
 const MOST_UNDO = 50
 
-/** Where a visit is held: over whose lane, at which minute of the day. */
+/** Where a visit is held: over whose lane, on which day, at which minute; none where the best hour is wanted. */
 export interface Spot {
   technicianId: string
-  minute: number
+  day: string
+  minute: number | null
 }
 
 interface Desk {
-  day: string
+  days: string[]
   visits: BoardVisit[]
   shown: { id: string }[]
   reload(): Promise<unknown>
@@ -89,7 +90,7 @@ export class Hand {
   }
 
   #hold(spot: Spot | null): void {
-    if (spot?.technicianId === this.spot?.technicianId && spot?.minute === this.spot?.minute) return
+    if (spot?.technicianId === this.spot?.technicianId && spot?.day === this.spot?.day && spot?.minute === this.spot?.minute) return
     this.spot = spot
     this.said = null
     const { visit } = this
@@ -104,13 +105,13 @@ export class Hand {
   }
 
   #ask(visit: BoardVisit, spot: Spot): Promise<Placing> {
-    const { day } = this.#desk()
-    const key = `${visit.id} ${visit.version} ${spot.technicianId} ${spot.minute}`
+    const { day, minute } = spot
+    const key = `${visit.id} ${visit.version} ${spot.technicianId} ${day} ${minute}`
     return (this.#known[key] ??= api.check({
       visit_id: visit.id,
       technician_id: spot.technicianId,
       day,
-      starts_at: momentIn(here.zone, `${day}T${wall(spot.minute)}`),
+      starts_at: minute === null ? null : momentIn(here.zone, `${day}T${wall(minute)}`),
     }))
   }
 
@@ -184,28 +185,56 @@ export class Hand {
   /** Move a visit by the keyboard: by a quarter of an hour, or to the engineer above or below. */
   async nudge(visitId: string, rows: number, minutes: number): Promise<void> {
     await this.#trying(async () => {
-      const { day, shown, visits } = this.#desk()
-      const visit = visits.find((each) => each.id === visitId)
-      const to = shown[shown.findIndex((each) => each.id === visit?.technician_id) + rows]
+      const visit = this.#visit(visitId)
+      const to = this.#neighbour(visit, rows)
+      const day = this.#desk().days[0]!
       if (!visit?.arrives_at || !to || dayIn(here.zone, new Date(visit.arrives_at)) !== day) return
       const minute = Math.min(24 * 60 - STEP_MIN, Math.max(0, minuteOfDay(visit.arrives_at, here.zone) + minutes))
-      const said = await this.#ask(visit, { technicianId: to.id, minute })
-      this.#known = {}
-      if (!said.fits) this.doubt = said
-      else {
-        await this.place(said)
-        await tick()
-        document.querySelector<HTMLElement>(`[data-visit="${visitId}"]`)?.focus()
-      }
+      await this.#carryTo(visit, { technicianId: to.id, day, minute })
     })
   }
 
-  async lock(visitId: string): Promise<void> {
+  /** Move a visit by the keyboard to another day, or to the engineer above or below, at the best hour. */
+  async carryOver(visitId: string, rows: number, days: number): Promise<void> {
     await this.#trying(async () => {
-      const visit = this.#desk().visits.find((each) => each.id === visitId)
+      const visit = this.#visit(visitId)
+      const to = this.#neighbour(visit, rows)
+      if (!visit?.day || !to) return
+      const day = addDays(visit.day, days)
+      if (this.#desk().days.includes(day)) await this.#carryTo(visit, { technicianId: to.id, day, minute: null })
+    })
+  }
+
+  async #carryTo(visit: BoardVisit, spot: Spot): Promise<void> {
+    const said = await this.#ask(visit, spot)
+    this.#known = {}
+    if (!said.fits) this.doubt = said
+    else {
+      await this.place(said)
+      await tick()
+      document.querySelector<HTMLElement>(`[data-visit="${visit.id}"]`)?.focus()
+    }
+  }
+
+  #visit(visitId: string): BoardVisit | undefined {
+    return this.#desk().visits.find((each) => each.id === visitId)
+  }
+
+  #neighbour(visit: BoardVisit | undefined, rows: number): { id: string } | undefined {
+    const { shown } = this.#desk()
+    return shown[shown.findIndex((each) => each.id === visit?.technician_id) + rows]
+  }
+
+  lock = (visitId: string): Promise<void> => this.#turnLock(visitId, 'locked')
+
+  lockStart = (visitId: string): Promise<void> => this.#turnLock(visitId, 'start_locked')
+
+  #turnLock(visitId: string, which: 'locked' | 'start_locked'): Promise<void> {
+    return this.#trying(async () => {
+      const visit = this.#visit(visitId)
       if (!visit) return
-      await api.changeVisit(visit, { locked: !visit.locked })
-      toast(t(visit.locked ? 'board.unlocked' : 'board.locked'))
+      await api.changeVisit(visit, { [which]: !visit[which] })
+      toast(t(visit[which] ? 'board.unlocked' : 'board.locked'))
       await this.#desk().reload()
     })
   }
@@ -233,12 +262,15 @@ function backTo(visit: BoardVisit, after: { id: string; version: number }[]): Vi
   }
 }
 
-/** Read from the page which lane is under the pointer, and which quarter of an hour. */
+/** Read from the page which lane is under the pointer and which quarter of an hour, or whose day. */
 function spotAt(x: number, y: number, offset: number): Spot | null {
-  const lane = document.elementFromPoint(x, y)?.closest<HTMLElement>('[data-lane]')
-  if (!lane?.dataset.lane) return null
+  const under = document.elementFromPoint(x, y)
+  const cell = under?.closest<HTMLElement>('[data-cell]')
+  if (cell?.dataset.cell && cell.dataset.day) return { technicianId: cell.dataset.cell, day: cell.dataset.day, minute: null }
+  const lane = under?.closest<HTMLElement>('[data-lane]')
+  if (!lane?.dataset.lane || !lane.dataset.day) return null
   const box = lane.getBoundingClientRect()
   const minute = Number(lane.dataset.from) + ((x - box.left) / box.width) * Number(lane.dataset.length) - offset
   const snapped = Math.round(minute / STEP_MIN) * STEP_MIN
-  return { technicianId: lane.dataset.lane, minute: Math.min(24 * 60 - STEP_MIN, Math.max(0, snapped)) }
+  return { technicianId: lane.dataset.lane, day: lane.dataset.day, minute: Math.min(24 * 60 - STEP_MIN, Math.max(0, snapped)) }
 }
