@@ -13,7 +13,7 @@ from dispatch.days import Pieces, wherever, who_of
 from dispatch.desk import Desk, days_at, for_planning, laid_out
 from dispatch.engine.problem import Place, Window
 from dispatch.queries import today_of
-from dispatch.standing import standing
+from dispatch.standing import as_told, standing
 from people.permissions import require
 from work.models import FINISHED, UNDER_WAY, Visit, VisitState
 from work.queries import visit_for
@@ -33,6 +33,7 @@ def offers(
 ) -> dict[str, Any]:
     """Return windows of so many hours over some days, each with what the visit would add in it at least.
 
+    Nobody else is put before the hour that people know, and to be put off has its price.
     What the visit was promised before does not count; where nobody can come, no price is given.
     Raises NotFound, Conflict when the visit is under way or over, Busy while the planner is prepared.
     """
@@ -53,7 +54,7 @@ def offers(
         visits=tuple(one for one in pieces.visits if one.id != asked.id),
     )
     windows = list(_windows(desk, pieces, hours))
-    problem = whole.problem()
+    problem = as_told(whole.problem())
     try:
         found = (
             planner.offers(problem, standing(problem, desk.holders()), asked, windows)

@@ -18,12 +18,20 @@ from dispatch.asking import Asking
 from dispatch.desk import Desk, days_at, laid_out
 from dispatch.engine.explanations import Desk as Explanations
 from dispatch.engine.plan import Plan, Route, Stop, Unplaced
-from dispatch.engine.problem import LATEST_S, Engineer, Problem, Visit, Window
+from dispatch.engine.problem import Engineer, Problem, Visit
 from dispatch.engine.rules import obstacles
 from dispatch.models import PlanKind
 from dispatch.placing import broken_by, walk
 from dispatch.queries import planning_rules, today_of
-from dispatch.standing import PUT_OFF_S, alone_with, places_of, settled, standing, with_cost
+from dispatch.standing import (
+    PUT_OFF_S,
+    alone_with,
+    as_told,
+    places_of,
+    settled,
+    standing,
+    with_cost,
+)
 from people.permissions import require
 from work.models import FINISHED, UNDER_WAY, VisitState
 from work.queries import visit_for
@@ -32,8 +40,6 @@ from work.queries import visit_for
 MOST_ENGINEERS = 60
 # A place that comes free is offered to so many of the visits that wait.
 MOST_WAITING = 40
-# Whoever comes later by more than that has to be told, and that has its price.
-TOLD_S = 5 * 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +173,7 @@ def _answered(
     problem = _freed(settled(problem, live), set(urgent))
     live = _taken_out(problem, live, set(urgent))
     near = _nearest(problem, live, urgent)
-    small, laid = _cut_down(_as_told(problem, set(urgent)), live, near, urgent)
+    small, laid = _cut_down(as_told(problem, set(urgent)), live, near, urgent)
     found = planner.inserted(small, laid, urgent, asking.budget or 0) if urgent else laid
     routes = _least_changed(problem, live, found)
     late = {who for name in lost if name in known_at for who in [known_at[name][0]]}
@@ -191,26 +197,6 @@ def _answered(
         asking,
         plan,
         {name: versions[name] for name in sorted(told)},
-    )
-
-
-def _as_told(problem: Problem, wanted: set[str]) -> Problem:
-    """Return the question in which nobody comes before the hour that people know, and coming later is told."""
-
-    def told(visit: Visit) -> Visit:
-        if visit.planned is None or visit.running or visit.id in wanted:
-            return visit
-        since = visit.planned.start_s
-        ahead = [
-            Window(max(one.from_s, since), one.to_s) for one in visit.windows if one.to_s >= since
-        ]
-        return replace(visit, windows=tuple(ahead) or (Window(since, LATEST_S),))
-
-    tolerance = min(problem.weights.moved_tolerance_s, TOLD_S)
-    return replace(
-        problem,
-        visits=tuple(told(visit) for visit in problem.visits),
-        weights=replace(problem.weights, moved_tolerance_s=tolerance),
     )
 
 

@@ -5,12 +5,14 @@ from dataclasses import dataclass, replace
 
 from dispatch.engine.plan import Cost, Plan, Route, Stop, Unplaced
 from dispatch.engine.pricing import priced
-from dispatch.engine.problem import Engineer, Planned, Problem, Visit
+from dispatch.engine.problem import LATEST_S, Engineer, Planned, Problem, Visit, Window
 from dispatch.engine.validator import Rule
 from dispatch.placing import Finding, broken_by, findings, walk
 
 # Whoever begins by so much later than was meant is put off.
 PUT_OFF_S = 60
+# Whoever comes later by more than that has to be told, and that has its price.
+TOLD_S = 5 * 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,26 @@ def settled(problem: Problem, live: Plan) -> Problem:
         )
 
     return replace(problem, visits=tuple(known(visit) for visit in problem.visits))
+
+
+def as_told(problem: Problem, wanted: Collection[str] = ()) -> Problem:
+    """Return the question in which nobody comes before the hour that people know, and coming later is told."""
+
+    def told(visit: Visit) -> Visit:
+        if visit.planned is None or visit.running or visit.id in wanted:
+            return visit
+        since = visit.planned.start_s
+        ahead = [
+            Window(max(one.from_s, since), one.to_s) for one in visit.windows if one.to_s >= since
+        ]
+        return replace(visit, windows=tuple(ahead) or (Window(since, LATEST_S),))
+
+    tolerance = min(problem.weights.moved_tolerance_s, TOLD_S)
+    return replace(
+        problem,
+        visits=tuple(told(visit) for visit in problem.visits),
+        weights=replace(problem.weights, moved_tolerance_s=tolerance),
+    )
 
 
 def fresh_breaks(
