@@ -29,7 +29,6 @@ from core.receipts import Receipt, earlier, fingerprint
 from core.unit import Unit, perform, reading, unit_of_work
 from dispatch.tracking import arrival_of, visit_behind
 from people import doors
-from people.models import Organisation
 from people.queries import organisation_of
 from work.actions import give_verdict, report_fault
 from work.models import (
@@ -289,7 +288,6 @@ def status(secret: str) -> Response:
             "organisation": organisation.name,
             "rejection": found.rejection,
             "step": _step(order, visit),
-            "expected": _expected(visit, organisation),
             "arrival": _arrival(unit, visit, _language(organisation.language)),
             "confirmations": found.confirmations,
             "reported_at": found.created_at.astimezone(ZoneInfo(organisation.timezone)),
@@ -317,13 +315,6 @@ def _step(order: WorkOrder | None, visit: Visit | None) -> int:
     if visit.travel_started_at is not None:
         return 3
     return 2 if visit.day is not None and visit.technician_id is not None else 1
-
-
-def _expected(visit: Visit | None, organisation: Organisation) -> str | None:
-    if visit is None or visit.arrives_at is None or visit.completed_at is not None:
-        return None
-    # A time to the minute would be a promise that nobody made.
-    return visit.arrives_at.astimezone(ZoneInfo(organisation.timezone)).strftime("%Y-%m-%d, %H:00")
 
 
 def _arrival(unit: Unit, visit: Visit | None, language: str) -> dict[str, Any] | None:

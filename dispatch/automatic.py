@@ -23,6 +23,8 @@ from core.languages import say
 from core.models import Base, Identified, Versioned, refers_to
 from core.unit import Unit
 from dispatch.actions import move_visits
+from dispatch.engine.problem import Place
+from dispatch.engine.travel import travel_matrix
 from dispatch.questions import candidates, check_placing
 from people.models import Technician, TechnicianKind
 from people.permissions import require
@@ -303,13 +305,21 @@ def _on_call(unit: Unit, order: WorkOrder, until: datetime) -> list[_Offer]:
     site = unit.must(Site, order.site_id, "No such site.")
     offers = []
     for standby, technician in unit.session.execute(query):
-        starts_at = max(now, standby.begins_at)
+        starts_at = max(now, standby.begins_at) + _drive(technician, site)
         zone = ZoneInfo(organisation_of(unit).timezone)
+        if starts_at > until:
+            continue
         if _can(technician, order, site, starts_at.astimezone(zone).date()) and _is_free(
             unit, technician.id, starts_at, order.duration_min
         ):
             offers.append(_Offer(technician.id, starts_at, None))
     return offers
+
+
+def _drive(technician: Technician, site: Site) -> timedelta:
+    """Return the way from home by the stated model, in whole minutes."""
+    ends = [Place(technician.home_lat, technician.home_lng), Place(site.lat, site.lng)]
+    return timedelta(minutes=-(-int(travel_matrix(ends)[0][1]) // 60))
 
 
 def _can(technician: Technician, order: WorkOrder, site: Site, day: date) -> bool:

@@ -335,7 +335,7 @@ def test_a_report_goes_through_its_steps(world: World, public: FlaskClient, make
     assert step() == "Accepted"
     visit = make.visit(by=world.technician, order=order, arrives_at=clock.now())
     assert step() == "Planned"
-    assert "Expected around" in public.get(sent.location).get_data(as_text=True)
+    assert '<p class="when">' in public.get(sent.location).get_data(as_text=True)
     world.do(work.start_travel, visit.id)
     assert step() == "Technician on the way or on site"
     world.do(work.complete_visit, visit.id, findings="Tightened")

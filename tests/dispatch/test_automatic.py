@@ -149,7 +149,10 @@ def test_in_the_evening_who_is_on_call_is_sent_and_not_who_sleeps(make: Maker, a
     on_call(make, ben, EVENING + HOUR)
     rule(make)
     visit = opened(make, skills=[{"code": "hydraulics", "level": 1}])
-    assert (visit.technician_id, visit.arrives_at) == (ben.id, EVENING + HOUR)
+    assert visit.technician_id == ben.id
+    assert visit.arrives_at is not None
+    # From the hour on which they are on call, and the way from home.
+    assert EVENING + HOUR < visit.arrives_at < EVENING + 2 * HOUR
     [said] = decided(make)
     assert said["message"] == "Nobody on shift can be there in time; Ben is on call."
     # A second emergency at the same hour finds the one on call busy.
