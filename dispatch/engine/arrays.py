@@ -54,8 +54,8 @@ class Question(Tables):
 
     @property
     def is_plain(self) -> bool:
-        """Return whether only windows, drives and amounts count."""
-        return not self.memory[at.IS_RICH] and not self.memory[at.SAME_PERSON]
+        """Return whether the fast search can say all that counts."""
+        return bool(self.memory[at.IS_PLAIN])
 
 
 class State(Tables):
@@ -478,20 +478,25 @@ class _Builder:
         overtime = (engineers[:, at.LATEST] > engineers[:, at.PAID_TO]).any()
         many_windows = (visits[:, at.LAST_WINDOW] - visits[:, at.FIRST_WINDOW] > 1).any()
         timed = visits[:, at.PLANNED] >= 0
-        settings[at.IS_RICH] = bool(
+        # What a place on a route costs cannot be told from its two ends alone.
+        beyond = bool(
             counts.any()
-            or (overtime and weights.overtime)
-            or weights.span
             or many_windows
-            or settings[[at.HAS_LINKS, at.HAS_DEPOTS, at.HAS_PACES, at.HAS_SKILL_ENDS]].any()
-            or settings[at.HAS_DIPS]
+            or settings[[at.HAS_LINKS, at.HAS_PACES, at.HAS_SKILL_ENDS, at.HAS_DIPS]].any()
             or (timed.any() and weights.moved_time)
             or visits[:, [at.LATE, at.STEEP, at.PROMISE, at.SETUP]].any()
             or (engineers[:, at.SPEED] != 1000).any()
             or (engineers[:, [at.MOST_TRAVEL, at.MOST_WORK]] < FOREVER).any()
-            or bool(weights.balance)
+        )
+        settings[at.IS_TIMED] = bool(
+            (overtime and weights.overtime)
+            or weights.span
+            or weights.balance
+            or settings[at.HAS_DEPOTS]
             or any(visit.tools for visit in self.visits)
         )
+        settings[at.IS_RICH] = beyond or settings[at.IS_TIMED]
+        settings[at.IS_PLAIN] = not beyond and not settings[at.SAME_PERSON]
         return settings
 
     def _kinds(self, engineers: I64, *tables: I64) -> None:
@@ -553,7 +558,10 @@ def room_for(question: Question, seed: int, *, pooled: bool = True) -> State:
         "whole_seq": (length + 4,), "bounds": (length + 4,), "waiting": (m + 1,), "slot_of": np.full(m, -1), "stamps": (2, m + 1),
         "order": (2 * n + 2,), "seeds": seeds, "open_routes": np.ones(m, np.int64),
         "pool_key": (slots,), "pool_cost": np.full(slots, -1), "pool_at": (slots, 3),
-        "pool_data": (stops,),
+        "pool_data": (stops,), "spent": (m,), "depot_at": np.full(m, -1),
+        "early": (m, resources), "old_spent": (m,), "old_depot_at": (m,),
+        "old_early": (m, resources),
+        "trail": (resources + (length + 1) * (2 + breaks * at.MARK_COLUMNS),),
     }  # fmt: skip
     own, views = packed(at.STATE_HEAD, at.NUMBERS, at.STATE_REGIONS, tables)
     own[at.SEEDS], own[at.SLOTS], own[at.STOPS_ROOM] = len(seeds), slots, stops

@@ -14,9 +14,23 @@ def native(function: Callable[..., Any]) -> Any:
     """Return the function to be compiled when it is first called, and kept from then on.
 
     Numba would compile it anew for every number that is written out in a call: more than half of
-    all the work. A number is taken for any number here.
+    all the work. A number is taken for any number here. Nothing is allocated inside, so that arrays
+    need not be counted either: threads that do so wait for one another.
     """
-    made: Any = njit(cache=True, nogil=True, error_model="numpy")(function)
+    return _compiled(function, inside=False)
+
+
+def inside(function: Callable[..., Any]) -> Any:
+    """Return the function to be compiled into the one that calls it: for what is called most.
+
+    Handing the way into the memory on takes longer than many of the functions themselves.
+    """
+    return _compiled(function, inside=True)
+
+
+def _compiled(function: Callable[..., Any], *, inside: bool) -> Any:
+    options: Any = {"cache": True, "nogil": True, "error_model": "numpy", "_nrt": False}
+    made: Any = njit(forceinline=inside, **options)(function)
     asked = made.get_call_template
 
     def call_template(arguments: Any, keywords: Any) -> Any:

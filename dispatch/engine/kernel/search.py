@@ -22,6 +22,7 @@ from dispatch.engine.kernel.layout import (
     ANY_ORDER,
     BALANCE,
     BEGINS_,
+    BEGUN,
     BEST,
     BEST_LENGTH_,
     BEST_ROUTE_,
@@ -142,6 +143,7 @@ from dispatch.engine.kernel.timing import (
     bounds_by_links,
     drive,
     finish,
+    ride,
     simulate,
     worked,
 )
@@ -218,13 +220,22 @@ def lay_plain(q, drives, s, v):
 
 
 @native
+def idle_drive(q, drives, v):
+    """Return the seconds on the road of one who gets no visit: home, for one who is out already."""
+    if q[row(q, ENGINEERS_, v) + BEGUN] < 0:
+        return 0
+    me = row(q, ENGINEERS_, v)
+    return drive(q, drives, v, q[me + START], q[me + END], q[me + FROM])
+
+
+@native
 def lay_rich(q, drives, s, v):
     """Work out the marks of a route with every rule; return its cost without pairings, or NEVER."""
     size = s[s[LENGTH_] + v]
     nb = q[row(q, ENGINEERS_, v) + LAST_BREAK] - q[row(q, ENGINEERS_, v) + FIRST_BREAK]
     begin(q, s, mark(s, MARKS_, v, 0), v)
     if size == 0:
-        s[s[WORK_] + v] = 0
+        s[s[WORK_] + v] = idle_drive(q, drives, v)
         s[row(s, LAST_, v)] = q[row(q, ENGINEERS_, v) + LATEST]
         return 0
     s[STAMP] += 1
@@ -258,7 +269,12 @@ def lay_rich(q, drives, s, v):
     # Rich routes have no other use for this number: how the day ends.
     s[row(s, DONE_, v)] = chosen
     k = chosen // (nb + 1)
-    s[s[WORK_] + v] = work + s[mark(s, MARKS_, v, size) + k * MARK_COLUMNS + DROVE]
+    last = mark(s, MARKS_, v, size) + k * MARK_COLUMNS
+    b = q[row(q, ENGINEERS_, v) + END]
+    road = drive(q, drives, v, a, b, s[last + TIME])
+    first = q[row(q, ENGINEERS_, v) + FIRST_BREAK] + k
+    _, road = ride(q, drives, v, a, b, road, s[last + TIME], first, chosen % (nb + 1))
+    s[s[WORK_] + v] = work + s[last + DROVE] + road
     for i in range(size - 1, -1, -1):
         u = s[row(s, ROUTE_, v) + i]
         s[row(s, BEGINS_, u) + 0] = s[mark(s, MARKS_, v, i + 1) + k * MARK_COLUMNS + STARTS]
@@ -458,7 +474,8 @@ def lower_bounds(q, drives, s, v, u, own, base, blink):
             direct = drive(q, drives, v, a, b, 0) if size > 0 else 0
             more = to_it + on - direct
             if q[SPAN] > 0:
-                bound = (s[s[WORK_] + v] + more + work) * q[SPAN] - own + base
+                known = s[s[WORK_] + v] if size > 0 else 0
+                bound = (known + more + work) * q[SPAN] - own + base
             else:
                 bound = more * q[TRAVEL] + base
         s[s[BOUNDS_] + i] = bound
