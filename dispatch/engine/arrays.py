@@ -12,7 +12,14 @@ from dispatch.engine.day import Day
 from dispatch.engine.kernel import layout as at
 from dispatch.engine.kernel.layout import FOREVER
 from dispatch.engine.kernel.memory import I64, packed
-from dispatch.engine.problem import LATEST_S, Engineer, Problem, Visit, linked_to
+from dispatch.engine.problem import (
+    LATEST_S,
+    USUAL_PACE,
+    Engineer,
+    Problem,
+    Visit,
+    linked_to,
+)
 
 NEAREST = 100
 NEAREST_HOMES = 12
@@ -21,6 +28,8 @@ ROUTE_CELLS = 4_000_000
 POOL_SLOTS = 1 << 17
 POOL_STOPS = 1 << 20
 PLENTY = 1 << 30
+# Tables of drives for each speed are made up to so many numbers.
+MOST_DRIVES = 16_000_000
 
 I32 = npt.NDArray[np.int32]
 
@@ -267,11 +276,24 @@ class _Builder:
             row[at.BEGUN] = -1
             if day.running is not None and day.running.lock_start_s is not None:
                 row[at.BEGUN] = day.running.lock_start_s * scale
-        profiles = sorted({day.engineer.profile or "" for day in self.days})
-        self.profiles = profiles or [""]
+        self.profiles = self._profiles()
         for row, day in zip(table, self.days, strict=True):
-            row[at.PROFILE] = self.profiles.index(day.engineer.profile or "")
+            own = (day.engineer.profile or "", int(row[at.SPEED]))
+            if own in self.profiles:
+                # A table of their own spares everyone a division for each drive.
+                row[at.SPEED] = USUAL_PACE
+            else:
+                own = (own[0], USUAL_PACE)
+            row[at.PROFILE] = self.profiles.index(own)
         return table
+
+    def _profiles(self) -> list[tuple[str, int]]:
+        """Return for which matrices, and which speeds where there is room, tables are made."""
+        kinds = {(d.engineer.profile or "", d.engineer.speed_per_mille) for d in self.days}
+        size = self.nowhere + 1
+        if len(kinds) * size * size > MOST_DRIVES:
+            kinds = {(profile, USUAL_PACE) for profile, _ in kinds}
+        return sorted(kinds) or [("", USUAL_PACE)]
 
     def _breaks(self, engineers: I64) -> I64:
         rows: list[tuple[int, int, int]] = []
@@ -444,11 +466,13 @@ class _Builder:
         table = np.zeros((len(self.profiles), size, size), np.int32)
         if not places:
             return table
-        for number, name in enumerate(self.profiles):
+        for number, (name, speed) in enumerate(self.profiles):
             source = self.problem.profiles[name] if name else self.problem.travel_s
             part = source[np.ix_(places, places)]
             if self.exact is not None:
                 part = np.ceil(self.exact[np.ix_(places, places)] * self.scale - 1e-6)
+            if speed != USUAL_PACE:
+                part = -(-part.astype(np.int64) * 1000 // speed)
             table[number, :-1, :-1] = part
         return table
 
@@ -558,7 +582,8 @@ def room_for(question: Question, seed: int, *, pooled: bool = True) -> State:
         "whole_seq": (length + 4,), "bounds": (length + 4,), "waiting": (m + 1,), "slot_of": np.full(m, -1), "stamps": (2, m + 1),
         "order": (2 * n + 2,), "seeds": seeds, "open_routes": np.ones(m, np.int64),
         "pool_key": (slots,), "pool_cost": np.full(slots, -1), "pool_at": (slots, 3),
-        "pool_data": (stops,), "spent": (m,), "depot_at": np.full(m, -1),
+        "pool_data": (stops,), "spent": (m,), "chained": (m,), "old_chained": (m,),
+        "depot_at": np.full(m, -1),
         "early": (m, resources), "old_spent": (m,), "old_depot_at": (m,),
         "old_early": (m, resources),
         "trail": (resources + (length + 1) * (2 + breaks * at.MARK_COLUMNS),),

@@ -62,7 +62,8 @@ STATE_REGIONS = (
     "old_marks", "old_begins", "old_version", "touched", "absent", "old_absent", "members",
     "scratch", "sim", "seq", "absent_seq", "whole_seq", "bounds", "waiting", "slot_of", "stamps", "order", "seeds",
     "open_routes", "pool_key", "pool_cost", "pool_at", "pool_data", "spent", "depot_at", "early",
-    "old_spent", "old_depot_at", "old_early", "trail",
+    "old_spent", "old_depot_at", "old_early", "trail", "chained",
+    "old_chained",
 )  # fmt: skip
 (
     ROUTE_, LENGTH_, COST_, WORK_, LOAD_, DONE_, LAST_, MARKS_, WHERE_, PLACE_, BEGINS_,
@@ -71,6 +72,7 @@ STATE_REGIONS = (
     OLD_MARKS_, OLD_BEGINS_, OLD_VERSION_, TOUCHED_, ABSENT_, OLD_ABSENT_, MEMBERS_,
     SCRATCH_, SIM_, SEQ_, ABSENT_SEQ_, WHOLE_SEQ_, BOUNDS_, WAITING_, SLOT_OF_, STAMPS_, ORDER_, SEEDS_,
     OPEN_ROUTES_, POOL_KEY_, POOL_COST_, POOL_AT_, POOL_DATA_, SPENT_, DEPOT_AT_, EARLY_,
-    OLD_SPENT_, OLD_DEPOT_AT_, OLD_EARLY_, TRAIL_,
+    OLD_SPENT_, OLD_DEPOT_AT_, OLD_EARLY_, TRAIL_, CHAINED_,
+    OLD_CHAINED_,
 ) = range(NUMBERS, NUMBERS + 3 * len(STATE_REGIONS), 3)  # fmt: skip
 STATE_HEAD = NUMBERS + 3 * len(STATE_REGIONS)

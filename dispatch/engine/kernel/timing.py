@@ -74,7 +74,7 @@ from dispatch.engine.kernel.layout import (
     WINDOWS_,
     WORK,
 )
-from dispatch.engine.kernel.memory import mark, native, row
+from dispatch.engine.kernel.memory import inside, mark, native, row
 
 
 @native
@@ -147,7 +147,7 @@ def begin(q, s, marks, v):
     s[marks + DROVE] = 0
 
 
-@native
+@inside
 def bounds_by_links(q, s, v, u, upto, stamp):
     """Return from when a visit may start and by when it must have ended, for visits elsewhere.
 
@@ -174,7 +174,7 @@ def bounds_by_links(q, s, v, u, upto, stamp):
     return earliest, latest_end
 
 
-@native
+@inside
 def advance(q, drives, s, v, a, u, before, after, earliest, latest_end, first):
     """Go from node a to visit u with every mark; return whether any came through."""
     # Nobody but we knows that these numbers stay the same while marks are written: read them once.
@@ -269,7 +269,7 @@ def advance(q, drives, s, v, a, u, before, after, earliest, latest_end, first):
     return came
 
 
-@native
+@inside
 def finish(q, drives, s, v, a, before, work):
     """Go home; return the cost of the day (NEVER if nothing keeps the rules) and the mark to take."""
     b0 = q[row(q, ENGINEERS_, v) + FIRST_BREAK]
