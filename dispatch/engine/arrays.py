@@ -166,11 +166,13 @@ class _Builder:
         rng = np.random.default_rng(20_200_101)
         keys = rng.integers(1, 2**62, self.count + len(self.days) + 1)
         near, homes = self._near(drives, engineers, allowed)
-        paces = np.array([[p.from_s * self.scale, p.per_mille] for p in self.problem.paces])
+        paces = np.array(
+            [[p.from_s * self.scale, p.per_mille, 10**6 // p.per_mille] for p in self.problem.paces]
+        )
         tables = {
             "visits": visits, "engineers": engineers, "allowed": allowed, "extra": extra,
             "needs": needs, "stock": stock, "supply": supply, "windows": windows, "breaks": breaks,
-            "paces": paces.reshape(-1, 2), "preds": preds, "succs": succs, "friends": friends,
+            "paces": paces.reshape(-1, 3), "preds": preds, "succs": succs, "friends": friends,
             "skill_ends": skill_ends, "near": near, "homes": homes, "keys": keys,
         }  # fmt: skip
         memory, views = packed(at.QUESTION_HEAD, at.SETTINGS, at.QUESTION_REGIONS, tables)
