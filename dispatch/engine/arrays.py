@@ -15,7 +15,6 @@ from dispatch.engine.kernel.memory import I64, packed
 from dispatch.engine.problem import (
     LATEST_S,
     USUAL_PACE,
-    Engineer,
     Problem,
     Visit,
     linked_to,
@@ -141,6 +140,7 @@ class _Builder:
             for number, tool in enumerate(sorted({t for v in self.visits for t in v.tools})[:62])
         }
         self.running = {visit.id: visit for visit in problem.visits if visit.running}
+        self.levels: dict[str, I64] = {}
         self.number: dict[str, int] = {}
         for k, visit in enumerate(self.visits):
             self.number.setdefault(visit.id, k)
@@ -392,8 +392,8 @@ class _Builder:
         for k, visit in enumerate(self.visits):
             kind = (frozenset(visit.skills.items()), visit.territory, visit.tools)
             if kind not in capable:
-                capable[kind] = np.array([self._capable(day.engineer, visit) for day in self.days])
-            row = capable[kind].copy() if m else np.zeros(0, np.bool_)
+                capable[kind] = self._capable(visit)
+            row = capable[kind].copy()
             for name in visit.forbidden:
                 if name in number:
                     row[number[name]] = False
@@ -429,6 +429,8 @@ class _Builder:
 
     def _can_follow(self, k: int, visit: Visit) -> npt.NDArray[np.bool_]:
         """Return who may make a visit, for what it is linked to: work under way, or a missing crew."""
+        if not visit.after and visit.with_engineer_of is None:
+            return np.ones(len(self.days), np.bool_)
         may = np.full(len(self.days), bool(self._ahead(k, visit)))
         for other in linked_to(visit):
             if other in self.number:
@@ -442,23 +444,39 @@ class _Builder:
 
     def _ahead(self, k: int, visit: Visit) -> list[tuple[int, int]]:
         """Return the windows that are left once the work under way is done that it waits for."""
+        if not visit.after:
+            return self._windows_of(k)
         runs = [self.running[other] for other in visit.after if other in self.running]
         least = max(((r.lock_start_s or 0) + r.duration_s + visit.gap_s for r in runs), default=0)
         least *= self.scale
         return [(max(a, least), b) for a, b in self._windows_of(k) if b >= least]
 
-    def _capable(self, engineer: Engineer, visit: Visit) -> bool:
-        if any(engineer.skills.get(skill, -1) < level for skill, level in visit.skills.items()):
-            return False
-        if engineer.territories and visit.territory not in (None, *engineer.territories):
-            return False
-        lacking = visit.tools - engineer.tools
-        if not lacking:
-            return True
+    def _capable(self, visit: Visit) -> npt.NDArray[np.bool_]:
+        """Return who has the skills and tools, or could fetch these, and works in that territory."""
+        may = np.ones(len(self.days), np.bool_)
+        for skill, level in visit.skills.items():
+            may &= self._levels(skill) >= level
+        if visit.territory is None and not visit.tools:
+            return may
+        for v, day in enumerate(self.days):
+            lands = day.engineer.territories
+            if lands and visit.territory not in (None, *lands):
+                may[v] = False
+            elif lacking := visit.tools - day.engineer.tools:
+                may[v] &= self._can_be_fetched(lacking)
+        return may
+
+    def _levels(self, skill: str) -> I64:
+        if skill not in self.levels:
+            have = [day.engineer.skills.get(skill, -1) for day in self.days]
+            self.levels[skill] = np.array(have, np.int64)
+        return self.levels[skill]
+
+    def _can_be_fetched(self, tools: frozenset[str]) -> bool:
         # With more tools than bits those beyond are settled here; a depot cannot give them.
-        if any(tool not in self.tools for tool in lacking):
+        if any(tool not in self.tools for tool in tools):
             return False
-        return any(d.tools is None or lacking <= d.tools for d in self.problem.depots)
+        return any(d.tools is None or tools <= d.tools for d in self.problem.depots)
 
     def _drives(self) -> I32:
         places = [visit.place for visit in self.visits]

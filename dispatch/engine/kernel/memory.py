@@ -1,6 +1,7 @@
 """One flat array for many tables, and the way into it for compiled functions and for Python."""
 
 from collections.abc import Callable, Mapping, Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -64,15 +65,15 @@ def packed(
     before all tables; the way to each is written there from `first` on.
     """
     shapes = [one if isinstance(one, tuple) else one.shape for one in (tables[n] for n in names)]
-    sizes = [int(np.prod(shape)) for shape in shapes]
+    sizes = [prod(shape) for shape in shapes]
     memory = np.zeros(head + sum(sizes), np.int64)
     views: dict[str, I64] = {}
     at = head
     for number, (name, shape, size) in enumerate(zip(names, shapes, sizes, strict=True)):
         memory[first + 3 * number] = at
         if len(shape) > 1:
-            memory[first + 3 * number + 1] = int(np.prod(shape[1:]))
-            memory[first + 3 * number + 2] = int(np.prod(shape[2:]))
+            memory[first + 3 * number + 1] = prod(shape[1:])
+            memory[first + 3 * number + 2] = prod(shape[2:])
         view = memory[at : at + size].reshape(shape)
         table = tables[name]
         if not isinstance(table, tuple):

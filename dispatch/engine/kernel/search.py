@@ -1231,6 +1231,49 @@ def keep(q, drives, s, v, u):
 
 
 @native
+def room_for_one(q, drives, s, u, may):
+    """Return whose leaving makes room for visit u at the least cost, and on which route, or -1.
+
+    `may` says which visits may leave; whoever does goes on where it fits best, or is left out.
+    """
+    n = q[VISIT_COUNT]
+    best = total(q, s)
+    chosen = -1
+    route_of = -1
+    known = s[ABSENT]
+    for v in range(q[ENGINEER_COUNT]):
+        if q[row(q, ALLOWED_, v) + u] == 0:
+            continue
+        for i in range(s[s[LENGTH_] + v]):
+            node = s[row(s, ROUTE_, v) + i]
+            if node >= n or may[node] == 0:
+                continue
+            touch(q, s, v)
+            leave(q, s, node)
+            close_gaps(q, drives, s, v)
+            if q[HAS_LINKS] == 1:
+                follow(q, drives, s)
+            if s[ABSENT] == known + 1:
+                _, code = best_place(q, drives, s, u, v, 0.0, NEVER)
+                if code >= 0 and add(q, drives, s, v, u, code):
+                    price = total(q, s) - q[row(q, VISITS_, u) + PENALTY]
+                    spared = 0
+                    for w in range(q[ENGINEER_COUNT]):
+                        if q[row(q, ALLOWED_, w) + node] == 1:
+                            more, code = best_place(q, drives, s, node, w, 0.0, NEVER)
+                            if code >= 0:
+                                spared = max(spared, q[row(q, VISITS_, node) + PENALTY] - more)
+                    if price - spared < best:
+                        best = price - spared
+                        chosen = node
+                        route_of = v
+            put_back(q, s)
+            s[ABSENT] = known
+            s[s[WHERE_] + u] = -1
+    return chosen, route_of
+
+
+@native
 def fill(q, drives, s, everywhere):
     """Put in what is left out and worth it, greedily; the first plan when there is none."""
     sort_absent(q, drives, s, 0)
