@@ -36,7 +36,7 @@ def a_day(engineers: int, visits: int, seed: int = 7) -> Problem:
         people,
         tuple(_visit(rnd, n, engineers) for n in range(visits)),
         depots=tuple(
-            Depot(place, Window(7 * HOUR, 17 * HOUR), 10 * MINUTE, {part: 200 for part in PARTS})
+            Depot(place, Window(7 * HOUR, 17 * HOUR), 10 * MINUTE, dict.fromkeys(PARTS, 200))
             for place in range(DEPOTS)
         ),
         paces=(Pace(7 * HOUR, 1300), Pace(10 * HOUR, 1000), Pace(16 * HOUR, 1250)),

@@ -492,7 +492,7 @@ class _Builder:
             if self.exact is not None:
                 part = np.ceil(self.exact[np.ix_(places, places)] * self.scale - 1e-6)
             if speed != USUAL_PACE:
-                part = -(-part.astype(np.int64) * 1000 // speed)
+                part = (-(-part.astype(np.int64) * 1000 // speed)).astype(np.int32)
             table[number, :-1, :-1] = part
         return table
 
