@@ -63,7 +63,8 @@ cover: $(VENV)/.test-ready web $(FONTS) ## Show the lines that tests missed
 prove: $(VENV)/.test-ready ## Tell thousands of stories, and kill real processes (about two hours on two cores)
 	@$(BIN)/python -m prove $(PROVE)
 
-bench: $(VENV)/.test-ready ## Print timings
+# BENCH_QUICK=1 for a short form; FIELDWRIGHT_BENCHMARKS names a folder of benchmark files.
+bench: $(VENV)/.bench-ready $(VENV)/.planner-ready ## Print timings, beside PyVRP and VROOM
 	@$(BIN)/python -m bench
 
 check: $(VENV)/.test-ready web/node_modules/.ready ## Check style, import contracts and types
@@ -85,6 +86,7 @@ lock: $(VENV)/.test-ready ## Pin the packages again (UPGRADE=--upgrade for newer
 	$(COMPILE) requirements/uv.in -o requirements/uv.txt
 	$(COMPILE) requirements/run.in -o requirements/run.txt
 	$(COMPILE) requirements/dev.in -o requirements/dev.txt -c requirements/run.txt -c requirements/uv.txt
+	$(COMPILE) requirements/bench.in -o requirements/bench.txt -c requirements/dev.txt
 	$(COMPILE) requirements/node.in -o requirements/node.txt
 	$(COMPILE) --no-deps requirements/demo.in -o requirements/demo.txt
 	$(COMPILE) --no-deps requirements/services.in -o requirements/services.txt
@@ -139,6 +141,11 @@ $(VENV)/.test-ready: requirements/dev.txt requirements/services.txt $(VENV)/.run
 	@# The hook is for people who commit from here, not for CI or a copy inside another repository.
 	@if [ -z "$$CI" ] && [ "$$(git rev-parse --show-toplevel 2>/dev/null)" = "$(CURDIR)" ]; \
 		then git config core.hooksPath .githooks; fi
+	@touch $@
+
+$(VENV)/.bench-ready: requirements/bench.txt $(VENV)/.test-ready
+	@echo "==> Installing what the planner is compared with"
+	@$(call hashed,requirements/bench.txt) || echo "    They cannot be had here; only our planner is measured."
 	@touch $@
 
 # What Vite 8 asks for.

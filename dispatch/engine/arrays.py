@@ -12,7 +12,13 @@ from dispatch.engine.day import Day
 from dispatch.engine.kernel import layout as at
 from dispatch.engine.kernel.layout import FOREVER
 from dispatch.engine.kernel.memory import I64, packed
-from dispatch.engine.problem import LATEST_S, Engineer, Problem, Visit, linked_to
+from dispatch.engine.problem import (
+    LATEST_S,
+    USUAL_PACE,
+    Problem,
+    Visit,
+    linked_to,
+)
 
 NEAREST = 100
 NEAREST_HOMES = 12
@@ -21,6 +27,8 @@ ROUTE_CELLS = 4_000_000
 POOL_SLOTS = 1 << 17
 POOL_STOPS = 1 << 20
 PLENTY = 1 << 30
+# Tables of drives for each speed are made up to so many numbers.
+MOST_DRIVES = 16_000_000
 
 I32 = npt.NDArray[np.int32]
 
@@ -54,8 +62,8 @@ class Question(Tables):
 
     @property
     def is_plain(self) -> bool:
-        """Return whether only windows, drives and amounts count."""
-        return not self.memory[at.IS_RICH] and not self.memory[at.SAME_PERSON]
+        """Return whether the fast search can say all that counts."""
+        return bool(self.memory[at.IS_PLAIN])
 
 
 class State(Tables):
@@ -132,6 +140,7 @@ class _Builder:
             for number, tool in enumerate(sorted({t for v in self.visits for t in v.tools})[:62])
         }
         self.running = {visit.id: visit for visit in problem.visits if visit.running}
+        self.levels: dict[str, I64] = {}
         self.number: dict[str, int] = {}
         for k, visit in enumerate(self.visits):
             self.number.setdefault(visit.id, k)
@@ -157,11 +166,13 @@ class _Builder:
         rng = np.random.default_rng(20_200_101)
         keys = rng.integers(1, 2**62, self.count + len(self.days) + 1)
         near, homes = self._near(drives, engineers, allowed)
-        paces = np.array([[p.from_s * self.scale, p.per_mille] for p in self.problem.paces])
+        paces = np.array(
+            [[p.from_s * self.scale, p.per_mille, 10**6 // p.per_mille] for p in self.problem.paces]
+        )
         tables = {
             "visits": visits, "engineers": engineers, "allowed": allowed, "extra": extra,
             "needs": needs, "stock": stock, "supply": supply, "windows": windows, "breaks": breaks,
-            "paces": paces.reshape(-1, 2), "preds": preds, "succs": succs, "friends": friends,
+            "paces": paces.reshape(-1, 3), "preds": preds, "succs": succs, "friends": friends,
             "skill_ends": skill_ends, "near": near, "homes": homes, "keys": keys,
         }  # fmt: skip
         memory, views = packed(at.QUESTION_HEAD, at.SETTINGS, at.QUESTION_REGIONS, tables)
@@ -267,11 +278,24 @@ class _Builder:
             row[at.BEGUN] = -1
             if day.running is not None and day.running.lock_start_s is not None:
                 row[at.BEGUN] = day.running.lock_start_s * scale
-        profiles = sorted({day.engineer.profile or "" for day in self.days})
-        self.profiles = profiles or [""]
+        self.profiles = self._profiles()
         for row, day in zip(table, self.days, strict=True):
-            row[at.PROFILE] = self.profiles.index(day.engineer.profile or "")
+            own = (day.engineer.profile or "", int(row[at.SPEED]))
+            if own in self.profiles:
+                # A table of their own spares everyone a division for each drive.
+                row[at.SPEED] = USUAL_PACE
+            else:
+                own = (own[0], USUAL_PACE)
+            row[at.PROFILE] = self.profiles.index(own)
         return table
+
+    def _profiles(self) -> list[tuple[str, int]]:
+        """Return for which matrices, and which speeds where there is room, tables are made."""
+        kinds = {(d.engineer.profile or "", d.engineer.speed_per_mille) for d in self.days}
+        size = self.nowhere + 1
+        if len(kinds) * size * size > MOST_DRIVES:
+            kinds = {(profile, USUAL_PACE) for profile, _ in kinds}
+        return sorted(kinds) or [("", USUAL_PACE)]
 
     def _breaks(self, engineers: I64) -> I64:
         rows: list[tuple[int, int, int]] = []
@@ -368,8 +392,8 @@ class _Builder:
         for k, visit in enumerate(self.visits):
             kind = (frozenset(visit.skills.items()), visit.territory, visit.tools)
             if kind not in capable:
-                capable[kind] = np.array([self._capable(day.engineer, visit) for day in self.days])
-            row = capable[kind].copy() if m else np.zeros(0, np.bool_)
+                capable[kind] = self._capable(visit)
+            row = capable[kind].copy()
             for name in visit.forbidden:
                 if name in number:
                     row[number[name]] = False
@@ -405,6 +429,8 @@ class _Builder:
 
     def _can_follow(self, k: int, visit: Visit) -> npt.NDArray[np.bool_]:
         """Return who may make a visit, for what it is linked to: work under way, or a missing crew."""
+        if not visit.after and visit.with_engineer_of is None:
+            return np.ones(len(self.days), np.bool_)
         may = np.full(len(self.days), bool(self._ahead(k, visit)))
         for other in linked_to(visit):
             if other in self.number:
@@ -418,23 +444,39 @@ class _Builder:
 
     def _ahead(self, k: int, visit: Visit) -> list[tuple[int, int]]:
         """Return the windows that are left once the work under way is done that it waits for."""
+        if not visit.after:
+            return self._windows_of(k)
         runs = [self.running[other] for other in visit.after if other in self.running]
         least = max(((r.lock_start_s or 0) + r.duration_s + visit.gap_s for r in runs), default=0)
         least *= self.scale
         return [(max(a, least), b) for a, b in self._windows_of(k) if b >= least]
 
-    def _capable(self, engineer: Engineer, visit: Visit) -> bool:
-        if any(engineer.skills.get(skill, -1) < level for skill, level in visit.skills.items()):
-            return False
-        if engineer.territories and visit.territory not in (None, *engineer.territories):
-            return False
-        lacking = visit.tools - engineer.tools
-        if not lacking:
-            return True
+    def _capable(self, visit: Visit) -> npt.NDArray[np.bool_]:
+        """Return who has the skills and tools, or could fetch these, and works in that territory."""
+        may = np.ones(len(self.days), np.bool_)
+        for skill, level in visit.skills.items():
+            may &= self._levels(skill) >= level
+        if visit.territory is None and not visit.tools:
+            return may
+        for v, day in enumerate(self.days):
+            lands = day.engineer.territories
+            if lands and visit.territory not in (None, *lands):
+                may[v] = False
+            elif lacking := visit.tools - day.engineer.tools:
+                may[v] &= self._can_be_fetched(lacking)
+        return may
+
+    def _levels(self, skill: str) -> I64:
+        if skill not in self.levels:
+            have = [day.engineer.skills.get(skill, -1) for day in self.days]
+            self.levels[skill] = np.array(have, np.int64)
+        return self.levels[skill]
+
+    def _can_be_fetched(self, tools: frozenset[str]) -> bool:
         # With more tools than bits those beyond are settled here; a depot cannot give them.
-        if any(tool not in self.tools for tool in lacking):
+        if any(tool not in self.tools for tool in tools):
             return False
-        return any(d.tools is None or lacking <= d.tools for d in self.problem.depots)
+        return any(d.tools is None or tools <= d.tools for d in self.problem.depots)
 
     def _drives(self) -> I32:
         places = [visit.place for visit in self.visits]
@@ -444,11 +486,13 @@ class _Builder:
         table = np.zeros((len(self.profiles), size, size), np.int32)
         if not places:
             return table
-        for number, name in enumerate(self.profiles):
+        for number, (name, speed) in enumerate(self.profiles):
             source = self.problem.profiles[name] if name else self.problem.travel_s
             part = source[np.ix_(places, places)]
             if self.exact is not None:
                 part = np.ceil(self.exact[np.ix_(places, places)] * self.scale - 1e-6)
+            if speed != USUAL_PACE:
+                part = (-(-part.astype(np.int64) * 1000 // speed)).astype(np.int32)
             table[number, :-1, :-1] = part
         return table
 
@@ -478,20 +522,25 @@ class _Builder:
         overtime = (engineers[:, at.LATEST] > engineers[:, at.PAID_TO]).any()
         many_windows = (visits[:, at.LAST_WINDOW] - visits[:, at.FIRST_WINDOW] > 1).any()
         timed = visits[:, at.PLANNED] >= 0
-        settings[at.IS_RICH] = bool(
+        # What a place on a route costs cannot be told from its two ends alone.
+        beyond = bool(
             counts.any()
-            or (overtime and weights.overtime)
-            or weights.span
             or many_windows
-            or settings[[at.HAS_LINKS, at.HAS_DEPOTS, at.HAS_PACES, at.HAS_SKILL_ENDS]].any()
-            or settings[at.HAS_DIPS]
+            or settings[[at.HAS_LINKS, at.HAS_PACES, at.HAS_SKILL_ENDS, at.HAS_DIPS]].any()
             or (timed.any() and weights.moved_time)
             or visits[:, [at.LATE, at.STEEP, at.PROMISE, at.SETUP]].any()
             or (engineers[:, at.SPEED] != 1000).any()
             or (engineers[:, [at.MOST_TRAVEL, at.MOST_WORK]] < FOREVER).any()
-            or bool(weights.balance)
+        )
+        settings[at.IS_TIMED] = bool(
+            (overtime and weights.overtime)
+            or weights.span
+            or weights.balance
+            or settings[at.HAS_DEPOTS]
             or any(visit.tools for visit in self.visits)
         )
+        settings[at.IS_RICH] = beyond or settings[at.IS_TIMED]
+        settings[at.IS_PLAIN] = not beyond and not settings[at.SAME_PERSON]
         return settings
 
     def _kinds(self, engineers: I64, *tables: I64) -> None:
@@ -553,7 +602,11 @@ def room_for(question: Question, seed: int, *, pooled: bool = True) -> State:
         "whole_seq": (length + 4,), "bounds": (length + 4,), "waiting": (m + 1,), "slot_of": np.full(m, -1), "stamps": (2, m + 1),
         "order": (2 * n + 2,), "seeds": seeds, "open_routes": np.ones(m, np.int64),
         "pool_key": (slots,), "pool_cost": np.full(slots, -1), "pool_at": (slots, 3),
-        "pool_data": (stops,),
+        "pool_data": (stops,), "spent": (m,), "chained": (m,), "old_chained": (m,),
+        "depot_at": np.full(m, -1),
+        "early": (m, resources), "old_spent": (m,), "old_depot_at": (m,),
+        "old_early": (m, resources),
+        "trail": (resources + (length + 1) * (2 + breaks * at.MARK_COLUMNS),),
     }  # fmt: skip
     own, views = packed(at.STATE_HEAD, at.NUMBERS, at.STATE_REGIONS, tables)
     own[at.SEEDS], own[at.SLOTS], own[at.STOPS_ROOM] = len(seeds), slots, stops

@@ -8,6 +8,8 @@ another.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from dispatch.engine.arrays import Compiled, Copy, State, compiled, room_for, routes_of
 from dispatch.engine.day import days_of
 from dispatch.engine.drawing import drawn
@@ -171,39 +173,23 @@ def _best(made: Compiled, state: State, u: int) -> tuple[int, int] | None:
 def _make_room(made: Compiled, state: State, u: int) -> None:
     """Take out the one visit whose leaving costs least, and put it elsewhere if it fits there."""
     q = made.question
-    kept = routes_of(state)
-    best: tuple[int, list[list[int]]] | None = None
-    for v, route in enumerate(kept):
-        if not q.allowed[v, u]:
-            continue
-        for node in route:
-            if node >= len(made.visits) or not _may_leave(made.visits[node]):
-                continue
-            state.route[v, : len(route) - 1] = [k for k in route if k != node]
-            state.length[v] = len(route) - 1
-            search.start(q.memory, q.drives, state.memory)
-            if search.keep(q.memory, q.drives, state.memory, v, u):
-                other = _best(made, state, node)
-                if other is not None:
-                    search.keep(q.memory, q.drives, state.memory, other[1], node)
-                price = int(search.total(q.memory, state.memory))
-                if best is None or price < best[0]:
-                    best = (price, _current(state))
-            for w, stops in enumerate(kept):
-                state.route[w, : len(stops)] = stops
-                state.length[w] = len(stops)
-    for w, stops in enumerate(best[1] if best is not None else kept):
-        state.route[w, : len(stops)] = stops
-        state.length[w] = len(stops)
+    may = np.array([_may_leave(visit) for visit in made.visits], np.int64)
+    node, v = search.room_for_one(q.memory, q.drives, state.memory, u, may)
+    if node < 0:
+        return
+    route = [k for k in state.route[v, : state.length[v]].tolist() if k != node]
+    state.route[v, : len(route)] = route
+    state.length[v] = len(route)
+    search.start(q.memory, q.drives, state.memory)
+    search.keep(q.memory, q.drives, state.memory, v, u)
+    other = _best(made, state, node)
+    if other is not None:
+        search.keep(q.memory, q.drives, state.memory, other[1], node)
 
 
 def _may_leave(visit: Visit) -> bool:
     locked = visit.lock_engineer is not None or visit.lock_start_s is not None
     return visit.priority >= MAY_WAIT and not locked and visit.crew == 1
-
-
-def _current(state: State) -> list[list[int]]:
-    return [row[:size].tolist() for row, size in zip(state.route, state.length, strict=True)]
 
 
 def _plan(problem: Problem, made: Compiled, state: State) -> Plan:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
+from operator import add, attrgetter
 
 
 class ReasonCode(StrEnum):
@@ -168,12 +169,13 @@ class Cost:
     @property
     def total(self) -> int:
         """Return the sum of the terms."""
-        return sum(getattr(self, one.name) for one in fields(self))
+        return int(sum(TERMS(self)))
 
     def __add__(self, other: "Cost") -> "Cost":
-        return Cost(
-            **{one.name: getattr(self, one.name) + getattr(other, one.name) for one in fields(self)}
-        )
+        return Cost(*map(add, TERMS(self), TERMS(other)))
+
+
+TERMS = attrgetter(*(one.name for one in fields(Cost)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -337,15 +337,19 @@ class StoppingRule:
     """When to be content: after so many seconds, or so many rounds of search.
 
     Only rounds make a plan repeatable, for a clock never strikes twice at the same place. With both
-    the seconds are a safety net.
+    the seconds are a safety net. With `patience_s` the search ends sooner, once so many seconds have
+    brought nothing better.
     """
 
     seconds: float = 3.0
     iterations: int | None = None
+    patience_s: float | None = None
 
     def __post_init__(self) -> None:
         if not (isfinite(self.seconds) and 0 < self.seconds <= 3600):
             raise ProblemError("The search needs between 0 and 3600 seconds.")
+        if self.patience_s is not None and not (isfinite(self.patience_s) and self.patience_s > 0):
+            raise ProblemError("Patience is a number of seconds above 0.")
         if self.iterations is not None and self.iterations < 1:
             raise ProblemError("The search needs at least one round.")
 

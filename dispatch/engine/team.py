@@ -10,8 +10,9 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import pi
+from threading import Lock
 
 import numpy as np
 
@@ -36,6 +37,8 @@ ROUNDS = 5
 SPLIT_VISITS = 250
 SPLIT_SECONDS = 0.7
 PARTITION_SHARE = 0.06
+# With patience the first cooling takes so many times as long, and each later one begins that warm.
+FIRST_PATIENCE, AGAIN = 2.0, 0.2
 MOST_ROUTE_PARTITION = 900
 
 Progress = Callable[[float, int], None]
@@ -58,10 +61,15 @@ class Team:
     steps: int = 0
     made: int = 0
     began: float = 0.0
+    # When the temperatures under way began, and how long they take.
+    heated: float = 0.0
+    lasts: float = 0.0
+    noting: Lock = field(default_factory=Lock)
 
     def solve(self, known: Sequence[tuple[int, int]] = (), began: float | None = None) -> None:
         """Search until the stopping rule says so; `known` are visits and the engineers they are with."""
-        self.began = time.monotonic() if began is None else began
+        self.began = self.heated = time.monotonic() if began is None else began
+        self.lasts = self._least_seconds(FIRST_PATIENCE)
         repeatable = self.stop.iterations is not None
         count = REPEATABLE_WORKERS if repeatable else max(1, os.cpu_count() or 1)
         first = room_for(self.question, self.seed)
@@ -79,11 +87,35 @@ class Team:
         cold = min(hot, self._visit_price(first) * COLD)
         split = first.memory[at.SEEDS] > SPLIT_VISITS and not self.question.memory[at.HAS_LINKS]
         with ThreadPoolExecutor(count) as threads:
-            if split and count > 1:
-                self._split_rounds(threads, states, hot, cold)
-            else:
-                self._rounds(threads, states, hot, cold)
+            while True:
+                before = self.cost
+                if split and count > 1:
+                    self._split_rounds(threads, states, hot, cold)
+                else:
+                    self._rounds(threads, states, hot, cold)
+                if not self._goes_on(before):
+                    break
+                hot = max(cold, hot * AGAIN)
+                for state in states:
+                    self._adopt(state, self.best or [])
         self.made = sum(int(state.memory[at.STEPS]) for state in states)
+
+    def _least_seconds(self, patience: float) -> float:
+        if self.stop.patience_s is None or self.stop.iterations is not None:
+            return self.stop.seconds
+        return min(self.stop.seconds, self.stop.patience_s * patience)
+
+    def _goes_on(self, before: int) -> bool:
+        """Return whether to cool down once more: there is time, and the last time brought something."""
+        if self.stop.patience_s is None or self.stop.iterations is not None:
+            return False
+        first = self.heated == self.began
+        if self._out_of_time() or (self.cost >= before and not first):
+            return False
+        self.heated = time.monotonic()
+        left = self.stop.seconds - (self.heated - self.began)
+        self.lasts = min(self.stop.patience_s, left)
+        return left > 0
 
     def _start(self, state: State, known: Sequence[tuple[int, int]]) -> None:
         q = self.question
@@ -106,9 +138,10 @@ class Team:
     def _note(self, state: State) -> bool:
         """Keep a worker's best as the team's if it is better."""
         cost = int(state.memory[at.BEST])
-        if cost >= self.cost:
-            return False
-        self.cost, self.best = cost, routes_of(state)
+        with self.noting:
+            if cost >= self.cost:
+                return False
+            self.cost, self.best = cost, routes_of(state)
         if self.progress is not None:
             self.progress(min(1.0, self._share()), cost)
         return True
@@ -117,7 +150,7 @@ class Team:
         """Return how much of the time allowed is over."""
         if self.cancelled is not None and self.cancelled():
             return 1.0
-        passed = (time.monotonic() - self.began) / self.stop.seconds
+        passed = (time.monotonic() - self.heated) / self.lasts
         if self.stop.iterations is None:
             return passed
         if passed >= 1.0:
@@ -195,9 +228,9 @@ class Team:
         q = self.question
         if q.memory[at.HAS_LINKS] or self.best is None or len(columns) < 2:
             return
-        left = self.stop.seconds - (time.monotonic() - self.began)
+        left = self.lasts - (time.monotonic() - self.heated)
         repeatable = self.stop.iterations is not None
-        seconds = min(left * 0.9, max(0.05, self.stop.seconds * PARTITION_SHARE))
+        seconds = min(left * 0.9, max(0.05, self.lasts * PARTITION_SHARE))
         if not repeatable and seconds < 0.03:
             return
         self._adopt(state, self.best)
@@ -225,7 +258,7 @@ class Team:
         rng = np.random.default_rng(self.seed)
         current = self.best or []
         repeatable = self.stop.iterations is not None
-        rounds = max(4, round(self.stop.seconds / SPLIT_SECONDS)) if not repeatable else 12
+        rounds = max(4, round(self.lasts / SPLIT_SECONDS)) if not repeatable else 12
         for number in range(1, rounds + 1):
             groups = self._groups(current, len(states), rng.random())
             until = number / rounds

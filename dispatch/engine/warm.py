@@ -9,6 +9,8 @@ import sys
 import time
 from collections.abc import Callable
 
+import numpy as np
+
 from dispatch.engine.arrays import compiled, room_for
 from dispatch.engine.day import days_of
 from dispatch.engine.kernel import CACHE, plain, search
@@ -54,6 +56,7 @@ def warm() -> None:
     search.start(q.memory, q.drives, state.memory)
     search.best_place(q.memory, q.drives, state.memory, 0, 0, 0.0, NEVER)
     search.total(q.memory, state.memory)
+    search.room_for_one(q.memory, q.drives, state.memory, 0, np.zeros(6, np.int64))
     plain.run(q.memory, q.drives, q.turned, state.memory, 1, 1.0, 1.0, 10.0, 10.0, 0.01, 0.0)
 
 

@@ -239,3 +239,14 @@ def test_the_check_of_a_benchmark_sees_what_is_wrong(tmp_path: Path) -> None:
     instance = read_instance(path)
     assert instance.check({"v1": [1, 2, 3]}).broken == ("v1 is overloaded",)
     assert instance.check({"v1": [1], "v2": [1]}).unserved == 2
+
+
+def test_a_search_without_progress_ends_before_its_time() -> None:
+    problem = day([engineer()], [visit("a", place=1), visit("b", place=2)])
+    solve(problem, SHORT, explain=False)
+    began = time.monotonic()
+    plan = solve(problem, StoppingRule(seconds=60, patience_s=0.2), explain=False)
+    assert time.monotonic() - began < 20
+    assert violations(problem, plan) == []
+    with pytest.raises(ProblemError):
+        StoppingRule(patience_s=0)

@@ -26,8 +26,8 @@ ENGINEER_COLUMNS = 16
 TRAVEL, OVERTIME, SPAN, STEEP_AFTER, MOVED_TIME, TOLERANCE, SAME_PERSON, BALANCE = range(8)
 IS_RICH, HAS_LINKS, HAS_DEPOTS, HAS_PACES, HAS_SKILL_ENDS, HAS_DIPS, MOST_BREAKS = range(8, 15)
 WORK_LOW, WORK_HIGH, VISIT_COUNT, RESOURCES, ENGINEER_COUNT, DEPOTS, GROUPS, NODES = range(15, 23)
-PACES, KEY_COUNT = range(23, 25)
-SETTINGS = 25
+PACES, KEY_COUNT, IS_PLAIN, IS_TIMED = range(23, 27)
+SETTINGS = 27
 
 # Regions of a problem's memory: where each begins and how long its rows are stands in three numbers
 # from here on. Names of regions end in an underscore.
@@ -44,6 +44,10 @@ QUESTION_HEAD = SETTINGS + 3 * len(QUESTION_REGIONS)
 # What is remembered after each stop of a route, for each number of breaks taken by then.
 TIME, COST, WAITED, SLACK, DROVE, STARTS, FROM_MARK = range(7)
 MARK_COLUMNS = 7
+# What is remembered instead where a tour's length counts and nothing is in the way: how long the
+# part up to there takes at least and when it may begin at the latest; how long the part from there
+# on takes at least and when it would begin for that.
+LASTED, LEAVES, AWAITED, REMAINS = range(4)
 
 
 # Numbers at the head of a worker's memory.
@@ -57,7 +61,9 @@ STATE_REGIONS = (
     "old_route", "old_length", "old_cost", "old_work", "old_load", "old_done", "old_last",
     "old_marks", "old_begins", "old_version", "touched", "absent", "old_absent", "members",
     "scratch", "sim", "seq", "absent_seq", "whole_seq", "bounds", "waiting", "slot_of", "stamps", "order", "seeds",
-    "open_routes", "pool_key", "pool_cost", "pool_at", "pool_data",
+    "open_routes", "pool_key", "pool_cost", "pool_at", "pool_data", "spent", "depot_at", "early",
+    "old_spent", "old_depot_at", "old_early", "trail", "chained",
+    "old_chained",
 )  # fmt: skip
 (
     ROUTE_, LENGTH_, COST_, WORK_, LOAD_, DONE_, LAST_, MARKS_, WHERE_, PLACE_, BEGINS_,
@@ -65,6 +71,8 @@ STATE_REGIONS = (
     OLD_ROUTE_, OLD_LENGTH_, OLD_COST_, OLD_WORK_, OLD_LOAD_, OLD_DONE_, OLD_LAST_,
     OLD_MARKS_, OLD_BEGINS_, OLD_VERSION_, TOUCHED_, ABSENT_, OLD_ABSENT_, MEMBERS_,
     SCRATCH_, SIM_, SEQ_, ABSENT_SEQ_, WHOLE_SEQ_, BOUNDS_, WAITING_, SLOT_OF_, STAMPS_, ORDER_, SEEDS_,
-    OPEN_ROUTES_, POOL_KEY_, POOL_COST_, POOL_AT_, POOL_DATA_,
+    OPEN_ROUTES_, POOL_KEY_, POOL_COST_, POOL_AT_, POOL_DATA_, SPENT_, DEPOT_AT_, EARLY_,
+    OLD_SPENT_, OLD_DEPOT_AT_, OLD_EARLY_, TRAIL_, CHAINED_,
+    OLD_CHAINED_,
 ) = range(NUMBERS, NUMBERS + 3 * len(STATE_REGIONS), 3)  # fmt: skip
 STATE_HEAD = NUMBERS + 3 * len(STATE_REGIONS)

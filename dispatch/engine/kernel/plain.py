@@ -7,73 +7,41 @@ steps.
 """
 
 import math
-from typing import NamedTuple
 
 import numpy as np
 
 from dispatch.engine.kernel.layout import (
     ABSENT,
-    ABSENT_,
-    ALLOWED_,
     BEST,
     BEST_LENGTH_,
     BEST_ROUTE_,
     CLOSES,
-    COST_,
     DIRTY_,
-    DONE_,
     END,
-    ENGINEER_COUNT,
-    ENGINEERS_,
-    EXTRA_,
     FIXED,
     FROM,
-    HOMES_,
     KIND,
-    LAST_,
     LATEST,
-    LENGTH_,
-    LOAD_,
     MOST_VISITS,
-    NEAR_,
-    NEEDS_,
-    OLD_ABSENT_,
-    OLD_COST_,
-    OLD_DONE_,
-    OLD_LAST_,
-    OLD_LENGTH_,
-    OLD_LOAD_,
-    OLD_ROUTE_,
-    OPEN_ROUTES_,
     OPENS,
-    ORDER_,
     PENALTY,
     PINNED,
-    PLACE_,
     PROFILE,
     RANDOM,
-    RESOURCES,
-    ROUTE_,
     SEEDS,
     SEEDS_,
-    SLOT_OF_,
     SPLIT_KEY,
     STAMP,
-    STAMPS_,
     START,
     STEPS,
-    STOCK_,
     TOTAL,
     TOUCHED,
-    TOUCHED_,
-    TRAVEL,
-    VERSION_,
-    VISITS_,
-    WHERE_,
     WORK,
 )
-from dispatch.engine.kernel.memory import native
-from dispatch.engine.kernel.search import pool
+from dispatch.engine.kernel.memory import inside, native
+from dispatch.engine.kernel.search import pool, spread
+from dispatch.engine.kernel.tours import add_tour, lay_tour, recalled, settle_tour
+from dispatch.engine.kernel.ways import part, turn, ways
 
 # Of many visits left out only some are tried again in each step.
 RETRIED = 24
@@ -82,88 +50,11 @@ MANY_ROUTES = 36
 NEAR_TRIED = 40
 
 
-class Ways(NamedTuple):
-    """Where the tables are, how long their rows, and the few settings that count here."""
-
-    visits: int
-    columns: int
-    engineers: int
-    traits: int
-    allowed: int
-    allowed_row: int
-    extra: int
-    extra_row: int
-    needs: int
-    stock: int
-    near: int
-    near_row: int
-    homes: int
-    homes_row: int
-    resources: int
-    people: int
-    travel: int
-    nodes: int
-    square: int
-    route: int
-    width: int
-    done: int
-    last: int
-    length: int
-    cost: int
-    load: int
-    where: int
-    place: int
-    absent: int
-    order: int
-    slot_of: int
-    touched: int
-    open_routes: int
-    old_route: int
-    old_done: int
-    old_last: int
-    old_length: int
-    old_cost: int
-    old_load: int
-    stamps: int
-    stamps_row: int
-
-
-@native
-def ways(q, drives, s):
-    """Return the way into this memory."""
-    return Ways(
-        q[VISITS_], q[VISITS_ + 1], q[ENGINEERS_], q[ENGINEERS_ + 1],
-        q[ALLOWED_], q[ALLOWED_ + 1], q[EXTRA_], q[EXTRA_ + 1], q[NEEDS_], q[STOCK_],
-        q[NEAR_], q[NEAR_ + 1], q[HOMES_], q[HOMES_ + 1],
-        q[RESOURCES], q[ENGINEER_COUNT], q[TRAVEL], drives.shape[1],
-        drives.shape[1] * drives.shape[2],
-        s[ROUTE_], s[ROUTE_ + 1], s[DONE_], s[LAST_], s[LENGTH_], s[COST_], s[LOAD_],
-        s[WHERE_], s[PLACE_], s[ABSENT_], s[ORDER_], s[SLOT_OF_], s[TOUCHED_], s[OPEN_ROUTES_],
-        s[OLD_ROUTE_], s[OLD_DONE_], s[OLD_LAST_], s[OLD_LENGTH_], s[OLD_COST_], s[OLD_LOAD_],
-        s[STAMPS_], s[STAMPS_ + 1],
-    )  # fmt: skip
-
-
-@native
-def turn(x):
-    """Return the next state of the random numbers (xorshift64)."""
-    x ^= x << np.uint64(13)
-    x ^= x >> np.uint64(7)
-    x ^= x << np.uint64(17)
-    return x
-
-
-@native
-def part(x):
-    """Return a random number from 0 up to 1."""
-    return np.float64(np.int64((x * np.uint64(2685821657736338717)) >> np.uint64(11))) * (
-        1.0 / 9007199254740992.0
-    )
-
-
 @native
 def lay(q, road, s, w, v):
     """Bring all that is known of a route up to date; return whether it keeps the rules."""
+    if w.timed == 1:
+        return lay_tour(q, road, s, w, v)
     size = s[w.length + v]
     me = w.engineers + v * w.traits
     table = q[me + PROFILE] * w.square
@@ -212,7 +103,7 @@ def lay(q, road, s, w, v):
     return True
 
 
-@native
+@inside
 def touch(s, w, v, k):
     """Note a route down before it is changed; return how many are noted now."""
     if s[w.slot_of + v] >= 0:
@@ -229,6 +120,15 @@ def touch(s, w, v, k):
     for i in range(size + 1):
         s[w.old_done + k * (w.width + 1) + i] = s[w.done + v * (w.width + 1) + i]
         s[w.old_last + k * (w.width + 1) + i] = s[w.last + v * (w.width + 1) + i]
+    if w.timed == 1:
+        s[w.old_version + k] = s[w.version + v]
+        s[w.old_spent + k] = s[w.spent + v]
+        s[w.old_work + k] = s[w.work + v]
+        s[w.old_depot_at + k] = s[w.depot_at + v]
+        for r in range(w.resources):
+            s[w.old_early + k * w.resources + r] = s[w.early + v * w.resources + r]
+        for i in range((size + 1) * w.marks_step):
+            s[w.old_marks + k * w.marks_row + i] = s[w.marks + v * w.marks_row + i]
     return k + 1
 
 
@@ -246,14 +146,24 @@ def put_back(s, w, count):
         for i in range(size):
             u = s[w.old_route + k * w.width + i]
             s[w.route + v * w.width + i] = u
-            s[w.where + u] = v
-            s[w.place + u] = i
+            if u < w.visit_count:
+                s[w.where + u] = v
+                s[w.place + u] = i
         for i in range(size + 1):
             s[w.done + v * (w.width + 1) + i] = s[w.old_done + k * (w.width + 1) + i]
             s[w.last + v * (w.width + 1) + i] = s[w.old_last + k * (w.width + 1) + i]
+        if w.timed == 1:
+            s[w.version + v] = s[w.old_version + k]
+            s[w.spent + v] = s[w.old_spent + k]
+            s[w.work + v] = s[w.old_work + k]
+            s[w.depot_at + v] = s[w.old_depot_at + k]
+            for r in range(w.resources):
+                s[w.early + v * w.resources + r] = s[w.old_early + k * w.resources + r]
+            for i in range((size + 1) * w.marks_step):
+                s[w.marks + v * w.marks_row + i] = s[w.old_marks + k * w.marks_row + i]
 
 
-@native
+@inside
 def tear(q, road, s, w, v, c, gone, most, x):
     """Tear a string of visits out that holds visit c; return how many are left out, and chance."""
     size = s[w.length + v]
@@ -283,7 +193,7 @@ def tear(q, road, s, w, v, c, gone, most, x):
     for i in range(first, size):
         u = s[route + i]
         spare = i >= first + span or gap <= i < gap + spared
-        if spare or q[w.visits + u * w.columns + PINNED] == 1:
+        if spare or u >= w.visit_count or q[w.visits + u * w.columns + PINNED] == 1:
             s[route + at] = u
             at += 1
         else:
@@ -295,15 +205,18 @@ def tear(q, road, s, w, v, c, gone, most, x):
         # Where the drives break the triangle, a shorter route may be late.
         for i in range(at):
             u = s[route + i]
-            s[w.where + u] = -1
-            s[w.absent + gone] = u
-            gone += 1
+            if u < w.visit_count:
+                s[w.where + u] = -1
+                s[w.absent + gone] = u
+                gone += 1
         s[w.length + v] = 0
         lay(q, road, s, w, v)
+    elif w.depots > 0:
+        settle_tour(q, road, s, w, v)
     return gone, x
 
 
-@native
+@inside
 def sort_absent(q, road, s, w, first, count, x):
     """Put those left out into one of several orders, chosen at random."""
     x = turn(x)
@@ -339,9 +252,11 @@ def sort_absent(q, road, s, w, first, count, x):
     return x
 
 
-@native
+@inside
 def scan(q, road, back, s, w, u, v, most, blink, x):
     """Return the least cost of a visit on route v below `most`, where (or -1), and chance."""
+    if w.timed == 1:
+        return recalled(q, road, back, s, w, u, v, most, blink, x)
     size = s[w.length + v]
     me = w.engineers + v * w.traits
     for r in range(w.resources):
@@ -392,7 +307,7 @@ def scan(q, road, back, s, w, u, v, most, blink, x):
     return most, where, x
 
 
-@native
+@inside
 def choose(q, road, back, s, w, u, noted, stamp, blink, x):
     """Return the route and place where a visit costs least, or -1, and chance."""
     best = q[w.visits + u * w.columns + PENALTY]
@@ -430,7 +345,7 @@ def choose(q, road, back, s, w, u, noted, stamp, blink, x):
     return chosen, place, x
 
 
-@native
+@inside
 def accept(q, s, w, noted, price, room):
     """Let what a step did stand, and note it down where it is the best so far."""
     s[TOTAL] = price
@@ -439,8 +354,6 @@ def accept(q, s, w, noted, price, room):
         v = s[w.touched + k]
         s[s[DIRTY_] + v] = 1
         s[w.slot_of + v] = -1
-        s[STAMP] += 1
-        s[s[VERSION_] + v] = s[STAMP]
         if price < s[BEST] + room:
             pool(q, s, v)
     if not better:
@@ -464,13 +377,15 @@ def run(q, drives, turned, s, steps, hot, cold, average, longest, blink, room):
     back = turned.reshape(-1)
     w = ways(q, drives, s)
     x = np.uint64(s[RANDOM])
-    stamp = s[STAMP]
     accepted = 0
     cooling = (cold / hot) ** (1.0 / max(1, steps))
     heat = hot
     placed = 0
     used = 0
     for v in range(w.people):
+        if w.timed == 1:
+            # Whoever laid the routes before may have noted other things in the same place.
+            lay_tour(q, road, s, w, v)
         if s[w.length + v] > 0 and s[w.open_routes + v] == 1:
             placed += s[w.length + v]
             used += 1
@@ -481,9 +396,11 @@ def run(q, drives, turned, s, steps, hot, cold, average, longest, blink, room):
         known = s[ABSENT]
         before = s[TOTAL]
         price = before
+        if w.balance > 0:
+            price -= spread(q, s)
         first = max(0, known - RETRIED)
         for k in range(known):
-            s[s[OLD_ABSENT_] + k] = s[w.absent + k]
+            s[w.old_absent + k] = s[w.absent + k]
         for k in range(first, known):
             x = turn(x)
             j = int(part(x) * known)
@@ -511,37 +428,34 @@ def run(q, drives, turned, s, steps, hot, cold, average, longest, blink, room):
         left = first
         for k in range(first, gone):
             u = s[w.absent + k]
-            stamp += 1
-            v, place, x = choose(q, road, back, s, w, u, noted, stamp, blink, x)
+            s[STAMP] += 1
+            v, place, x = choose(q, road, back, s, w, u, noted, s[STAMP], blink, x)
             if v < 0:
                 s[w.absent + left] = u
                 left += 1
                 price += q[w.visits + u * w.columns + PENALTY]
                 continue
             noted = touch(s, w, v, noted)
-            route = w.route + v * w.width
-            size = s[w.length + v]
-            for i in range(size, place, -1):
-                s[route + i] = s[route + i - 1]
-            s[route + place] = u
-            s[w.length + v] = size + 1
+            add_tour(s, w, v, u, place)
             lay(q, road, s, w, v)
         s[ABSENT] = left
         for k in range(noted):
-            price += s[w.cost + s[w.touched + k]] - s[w.old_cost + k]
+            v = s[w.touched + k]
+            if w.depots > 0:
+                settle_tour(q, road, s, w, v)
+            price += s[w.cost + v] - s[w.old_cost + k]
+        if w.balance > 0:
+            price += spread(q, s)
         x = turn(x)
         if price < before or price - before < -heat * math.log(1e-300 + part(x)):
             accepted += 1
-            s[STAMP] = stamp
             accept(q, s, w, noted, price, room)
-            stamp = s[STAMP]
         else:
             put_back(s, w, noted)
             for k in range(known):
-                s[w.absent + k] = s[s[OLD_ABSENT_] + k]
+                s[w.absent + k] = s[w.old_absent + k]
                 s[w.where + s[w.absent + k]] = -1
             s[ABSENT] = known
     s[TOUCHED] = 0
-    s[STAMP] = stamp
     s[RANDOM] = np.int64(x)
     return accepted

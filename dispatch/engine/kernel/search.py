@@ -22,10 +22,12 @@ from dispatch.engine.kernel.layout import (
     ANY_ORDER,
     BALANCE,
     BEGINS_,
+    BEGUN,
     BEST,
     BEST_LENGTH_,
     BEST_ROUTE_,
     BOUNDS_,
+    CHAINED_,
     CLOSES,
     COST_,
     DEPOTS,
@@ -39,7 +41,6 @@ from dispatch.engine.kernel.layout import (
     FIRST_BREAK,
     FIRST_FRIEND,
     FIXED,
-    FOREVER,
     FRIENDS_,
     FROM,
     FROM_MARK,
@@ -74,6 +75,7 @@ from dispatch.engine.kernel.layout import (
     NODES,
     OLD_ABSENT_,
     OLD_BEGINS_,
+    OLD_CHAINED_,
     OLD_COST_,
     OLD_DONE_,
     OLD_LAST_,
@@ -135,13 +137,14 @@ from dispatch.engine.kernel.layout import (
     WORK_HIGH,
     WORK_LOW,
 )
-from dispatch.engine.kernel.memory import mark, native, row
+from dispatch.engine.kernel.memory import inside, mark, native, row
 from dispatch.engine.kernel.timing import (
     advance,
     begin,
     bounds_by_links,
     drive,
     finish,
+    ride,
     simulate,
     worked,
 )
@@ -218,13 +221,22 @@ def lay_plain(q, drives, s, v):
 
 
 @native
+def idle_drive(q, drives, v):
+    """Return the seconds on the road of one who gets no visit: home, for one who is out already."""
+    if q[row(q, ENGINEERS_, v) + BEGUN] < 0:
+        return 0
+    me = row(q, ENGINEERS_, v)
+    return drive(q, drives, v, q[me + START], q[me + END], q[me + FROM])
+
+
+@native
 def lay_rich(q, drives, s, v):
     """Work out the marks of a route with every rule; return its cost without pairings, or NEVER."""
     size = s[s[LENGTH_] + v]
     nb = q[row(q, ENGINEERS_, v) + LAST_BREAK] - q[row(q, ENGINEERS_, v) + FIRST_BREAK]
     begin(q, s, mark(s, MARKS_, v, 0), v)
     if size == 0:
-        s[s[WORK_] + v] = 0
+        s[s[WORK_] + v] = idle_drive(q, drives, v)
         s[row(s, LAST_, v)] = q[row(q, ENGINEERS_, v) + LATEST]
         return 0
     s[STAMP] += 1
@@ -258,7 +270,12 @@ def lay_rich(q, drives, s, v):
     # Rich routes have no other use for this number: how the day ends.
     s[row(s, DONE_, v)] = chosen
     k = chosen // (nb + 1)
-    s[s[WORK_] + v] = work + s[mark(s, MARKS_, v, size) + k * MARK_COLUMNS + DROVE]
+    last = mark(s, MARKS_, v, size) + k * MARK_COLUMNS
+    b = q[row(q, ENGINEERS_, v) + END]
+    road = drive(q, drives, v, a, b, s[last + TIME])
+    first = q[row(q, ENGINEERS_, v) + FIRST_BREAK] + k
+    _, road = ride(q, drives, v, a, b, road, s[last + TIME], first, chosen % (nb + 1))
+    s[s[WORK_] + v] = work + s[last + DROVE] + road
     for i in range(size - 1, -1, -1):
         u = s[row(s, ROUTE_, v) + i]
         s[row(s, BEGINS_, u) + 0] = s[mark(s, MARKS_, v, i + 1) + k * MARK_COLUMNS + STARTS]
@@ -327,10 +344,12 @@ def lay(q, drives, s, v):
         s[s[WORK_] + v] = road
     for r in range(q[RESOURCES]):
         s[row(s, LOAD_, v) + r] = 0
+    s[s[CHAINED_] + v] = 0
     for i in range(size):
         u = s[row(s, ROUTE_, v) + i]
         s[s[WHERE_] + u] = v
         s[s[PLACE_] + u] = i
+        s[s[CHAINED_] + v] += q[row(q, VISITS_, u) + LINKED]
         if u < n:
             price += q[row(q, EXTRA_, v) + u]
             for r in range(q[RESOURCES]):
@@ -356,6 +375,7 @@ def touch(q, s, v):
     s[s[OLD_LENGTH_] + k] = size
     s[s[OLD_COST_] + k] = s[s[COST_] + v]
     s[s[OLD_WORK_] + k] = s[s[WORK_] + v]
+    s[s[OLD_CHAINED_] + k] = s[s[CHAINED_] + v]
     s[s[OLD_VERSION_] + k] = s[s[VERSION_] + v]
     for i in range(size):
         s[row(s, OLD_ROUTE_, k) + i] = s[row(s, ROUTE_, v) + i]
@@ -396,6 +416,7 @@ def put_back(q, s):
         s[s[LENGTH_] + v] = size
         s[s[COST_] + v] = s[s[OLD_COST_] + k]
         s[s[WORK_] + v] = s[s[OLD_WORK_] + k]
+        s[s[CHAINED_] + v] = s[s[OLD_CHAINED_] + k]
         s[s[VERSION_] + v] = s[s[OLD_VERSION_] + k]
         for r in range(q[RESOURCES]):
             s[row(s, LOAD_, v) + r] = s[row(s, OLD_LOAD_, k) + r]
@@ -423,7 +444,7 @@ def put_back(q, s):
     s[TOUCHED] = 0
 
 
-@native
+@inside
 def lower_bounds(q, drives, s, v, u, own, base, blink):
     """Note down for every place on a route the least a visit can cost there; NEVER where it is late."""
     size = s[s[LENGTH_] + v]
@@ -449,23 +470,23 @@ def lower_bounds(q, drives, s, v, u, own, base, blink):
         if blink > 0.0 and chance(s) < blink:
             a = b
             continue
-        bound = -FOREVER
-        if q[HAS_PACES] == 0:
-            on = drive(q, drives, v, u, b, 0)
-            if max(earliest + to_it, opens) + work + on > s[row(s, LAST_, v) + i]:
-                a = b
-                continue
-            direct = drive(q, drives, v, a, b, 0) if size > 0 else 0
-            more = to_it + on - direct
-            if q[SPAN] > 0:
-                bound = (s[s[WORK_] + v] + more + work) * q[SPAN] - own + base
-            else:
-                bound = more * q[TRAVEL] + base
+        # Where the pace changes, what the rest of the route loses or gains by it is left aside.
+        leaves = max(earliest + to_it, opens) + work
+        on = drive(q, drives, v, u, b, leaves)
+        if q[HAS_PACES] == 0 and leaves + on > s[row(s, LAST_, v) + i]:
+            a = b
+            continue
+        direct = drive(q, drives, v, a, b, earliest) if size > 0 else 0
+        more = to_it + on - direct
+        bound = more * q[TRAVEL] + base
+        if q[SPAN] > 0:
+            known = s[s[WORK_] + v] if size > 0 else 0
+            bound = (known + more + work) * q[SPAN] - own + base
         s[s[BOUNDS_] + i] = bound
         a = b
 
 
-@native
+@inside
 def try_rich(q, drives, s, v, u, most, blink):
     """Return the least cost of adding visit u to route v below `most`, and where (or -1)."""
     size = s[s[LENGTH_] + v]
@@ -546,14 +567,40 @@ def try_depots(q, drives, s, v, u, best, where, own, base):
         return best, where
     rest = 0
     base_seq = s[ABSENT_SEQ_]
-    for i in range(s[s[LENGTH_] + v]):
-        if s[row(s, ROUTE_, v) + i] < n:
-            s[base_seq + rest] = s[row(s, ROUTE_, v) + i]
+    spared = 0
+    a = q[row(q, ENGINEERS_, v) + START]
+    size = s[s[LENGTH_] + v]
+    for i in range(size):
+        c = s[row(s, ROUTE_, v) + i]
+        if c < n:
+            s[base_seq + rest] = c
             rest += 1
+        else:
+            b = q[row(q, ENGINEERS_, v) + END] if i + 1 == size else s[row(s, ROUTE_, v) + i + 1]
+            spared += detour(q, drives, v, a, c, b)
+        a = c
     seq = s[SEQ_]
+    known = s[s[WORK_] + v] if size > 0 else 0
     for d in range(q[DEPOTS]):
         for i in range(rest + 1):
-            for j in range(i + 1):
+            after = q[row(q, ENGINEERS_, v) + END] if i == rest else s[base_seq + i]
+            before = q[row(q, ENGINEERS_, v) + START] if i == 0 else s[base_seq + i - 1]
+            by_itself = detour(q, drives, v, before, u, after) if rest > 0 else 0
+            for j in range(i, -1, -1):
+                a = q[row(q, ENGINEERS_, v) + START] if j == 0 else s[base_seq + j - 1]
+                if i == j:
+                    more = drive(q, drives, v, a, n + d, 0) + drive(q, drives, v, n + d, u, 0)
+                    more += drive(q, drives, v, u, after, 0)
+                    if rest > 0:
+                        more -= drive(q, drives, v, a, after, 0)
+                else:
+                    more = by_itself + detour(q, drives, v, a, n + d, s[base_seq + j])
+                more -= spared
+                bound = more * q[TRAVEL] + base
+                if q[SPAN] > 0:
+                    bound = (known + more + q[row(q, VISITS_, u) + WORK]) * q[SPAN] - own + base
+                if bound >= best:
+                    continue
                 at = 0
                 for k in range(rest + 1):
                     if k == j:
@@ -568,11 +615,7 @@ def try_depots(q, drives, s, v, u, best, where, own, base):
                 if not stocked(q, s, v, seq, at):
                     continue
                 kept = 0
-                while (
-                    kept < s[s[LENGTH_] + v]
-                    and kept < at
-                    and s[row(s, ROUTE_, v) + kept] == s[seq + kept]
-                ):
+                while kept < size and kept < at and s[row(s, ROUTE_, v) + kept] == s[seq + kept]:
                     kept += 1
                 s[STAMP] += 1
                 price = simulate(q, drives, s, v, seq, at, kept, s[STAMP])
@@ -583,6 +626,13 @@ def try_depots(q, drives, s, v, u, best, where, own, base):
 
 
 @native
+def detour(q, drives, v, a, u, b):
+    """Return how much longer the way is by node u, at the usual pace."""
+    by = drive(q, drives, v, a, u, 0) + drive(q, drives, v, u, b, 0)
+    return by - drive(q, drives, v, a, b, 0)
+
+
+@inside
 def try_plain(q, drives, s, v, u, most, blink):
     """Return the least cost of adding visit u to a plain route below `most`, and where (or -1)."""
     for r in range(q[RESOURCES]):
@@ -701,6 +751,7 @@ def settle_depot(q, drives, s, v):
     for i in range(size):
         s[s[WHOLE_SEQ_] + i] = s[route + i]
     best = NEVER
+    spare = NEVER
     chosen = -1
     seq = s[SEQ_]
     if stocked(q, s, v, base_seq, rest):
@@ -709,6 +760,9 @@ def settle_depot(q, drives, s, v):
     else:
         for d in range(q[DEPOTS]):
             for j in range(rest):
+                a = q[row(q, ENGINEERS_, v) + START] if j == 0 else s[base_seq + j - 1]
+                if detour(q, drives, v, a, n + d, s[base_seq + j]) * q[TRAVEL] >= spare:
+                    continue
                 at = 0
                 for k in range(rest):
                     if k == j:
@@ -723,6 +777,9 @@ def settle_depot(q, drives, s, v):
                 if price < best:
                     best = price
                     chosen = 1 + j + SPLIT * d
+                    if q[SPAN] == 0:
+                        # What is a longer way cannot be cheaper, but for what may come later.
+                        spare = detour(q, drives, v, a, n + d, s[base_seq + j]) * q[TRAVEL]
     if chosen < 0:
         return
     at = 0
@@ -789,7 +846,7 @@ def follow(q, drives, s):
         k += 1
 
 
-@native
+@inside
 def ruin(q, drives, s, average, longest):
     """Tear strings of neighbouring visits out of neighbouring routes."""
     n = q[VISIT_COUNT]
@@ -840,7 +897,7 @@ def ruin(q, drives, s, average, longest):
         follow(q, drives, s)
 
 
-@native
+@inside
 def sort_absent(q, drives, s, first):
     """Put those left out into one of several orders, chosen at random."""
     count = s[ABSENT]
@@ -892,9 +949,15 @@ def group_price(q, s, v, u):
 
 
 @native
+def hangs(q, s, u, v):
+    """Return whether it depends on other routes what a visit costs on this one."""
+    return q[HAS_LINKS] == 1 and (q[row(q, VISITS_, u) + LINKED] == 1 or s[s[CHAINED_] + v] > 0)
+
+
+@native
 def remembered(q, s, u, v, most):
     """Return whether it is known what a visit costs on a route, or that it is not below `most`."""
-    if q[HAS_LINKS] == 1 or s[row(s, KNOWN_VERSION_, u) + v] != s[s[VERSION_] + v]:
+    if s[row(s, KNOWN_VERSION_, u) + v] != s[s[VERSION_] + v] or hangs(q, s, u, v):
         return False
     return s[row(s, KNOWN_PLACE_, u) + v] != AT_LEAST or s[row(s, KNOWN_COST_, u) + v] >= most
 
@@ -913,7 +976,7 @@ def best_place(q, drives, s, u, v, blink, most):
         price, code = try_rich(q, drives, s, v, u, most, blinks)
     else:
         price, code = try_plain(q, drives, s, v, u, most, blinks)
-    if blinks == 0.0 and q[HAS_LINKS] == 0:
+    if blinks == 0.0 and not hangs(q, s, u, v):
         s[row(s, KNOWN_VERSION_, u) + v] = s[s[VERSION_] + v]
         s[row(s, KNOWN_COST_, u) + v] = price if code >= 0 else most
         s[row(s, KNOWN_PLACE_, u) + v] = code if code >= 0 else AT_LEAST
@@ -1165,6 +1228,49 @@ def keep(q, drives, s, v, u):
             s[s[ABSENT_] + k] = s[s[ABSENT_] + s[ABSENT]]
             break
     return True
+
+
+@native
+def room_for_one(q, drives, s, u, may):
+    """Return whose leaving makes room for visit u at the least cost, and on which route, or -1.
+
+    `may` says which visits may leave; whoever does goes on where it fits best, or is left out.
+    """
+    n = q[VISIT_COUNT]
+    best = total(q, s)
+    chosen = -1
+    route_of = -1
+    known = s[ABSENT]
+    for v in range(q[ENGINEER_COUNT]):
+        if q[row(q, ALLOWED_, v) + u] == 0:
+            continue
+        for i in range(s[s[LENGTH_] + v]):
+            node = s[row(s, ROUTE_, v) + i]
+            if node >= n or may[node] == 0:
+                continue
+            touch(q, s, v)
+            leave(q, s, node)
+            close_gaps(q, drives, s, v)
+            if q[HAS_LINKS] == 1:
+                follow(q, drives, s)
+            if s[ABSENT] == known + 1:
+                _, code = best_place(q, drives, s, u, v, 0.0, NEVER)
+                if code >= 0 and add(q, drives, s, v, u, code):
+                    price = total(q, s) - q[row(q, VISITS_, u) + PENALTY]
+                    spared = 0
+                    for w in range(q[ENGINEER_COUNT]):
+                        if q[row(q, ALLOWED_, w) + node] == 1:
+                            more, code = best_place(q, drives, s, node, w, 0.0, NEVER)
+                            if code >= 0:
+                                spared = max(spared, q[row(q, VISITS_, node) + PENALTY] - more)
+                    if price - spared < best:
+                        best = price - spared
+                        chosen = node
+                        route_of = v
+            put_back(q, s)
+            s[ABSENT] = known
+            s[s[WHERE_] + u] = -1
+    return chosen, route_of
 
 
 @native

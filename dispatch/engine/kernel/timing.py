@@ -6,6 +6,8 @@ the way, after Savelsbergh ("The vehicle routing problem with time windows: mini
 duration", ORSA Journal on Computing 1992).
 """
 
+import numpy as np
+
 from dispatch.engine.kernel.layout import (
     ANY_ORDER,
     BEGINS_,
@@ -74,32 +76,42 @@ from dispatch.engine.kernel.layout import (
     WINDOWS_,
     WORK,
 )
-from dispatch.engine.kernel.memory import mark, native, row
+from dispatch.engine.kernel.memory import inside, mark, native, row
+
+
+@inside
+def drive(q, drives, v, a, b, leaves):
+    """Return the seconds from node a to node b for who leaves then."""
+    me = q[ENGINEERS_] + v * q[ENGINEERS_ + 1]
+    base = np.int64(drives[q[me + PROFILE], a, b])
+    if q[me + SPEED] != 1000:
+        base = (base * 1000 + q[me + SPEED] - 1) // q[me + SPEED]
+    if q[HAS_PACES] == 0:
+        return base
+    return paced(q, base, leaves)
 
 
 @native
-def drive(q, drives, v, a, b, leaves):
-    """Return the seconds from node a to node b for who leaves then."""
-    base = drives[q[row(q, ENGINEERS_, v) + PROFILE], a, b]
-    if q[row(q, ENGINEERS_, v) + SPEED] != 1000:
-        base = (base * 1000 + q[row(q, ENGINEERS_, v) + SPEED] - 1) // q[
-            row(q, ENGINEERS_, v) + SPEED
-        ]
-    if q[HAS_PACES] == 0 or base == 0:
+def paced(q, base, leaves):
+    """Return how long a drive takes at the paces of its hours."""
+    if base == 0:
         return base
     left = base * 1000
     time = leaves
     count = q[PACES]
-    for number in range(-1, count):
-        if number + 1 < count and time >= q[row(q, PACES_, number + 1) + 0]:
-            continue
-        eats = 1000000 // (q[row(q, PACES_, number) + 1] if number >= 0 else 1000)
+    paces = q[PACES_]
+    width = q[PACES_ + 1]
+    number = -1
+    while number + 1 < count and time >= q[paces + (number + 1) * width]:
+        number += 1
+    while True:
+        eats = q[paces + number * width + 2] if number >= 0 else 1000
         needs = (left + eats - 1) // eats
-        if number + 1 == count or time + needs <= q[row(q, PACES_, number + 1) + 0]:
+        if number + 1 == count or time + needs <= q[paces + (number + 1) * width]:
             return time + needs - leaves
-        left -= (q[row(q, PACES_, number + 1) + 0] - time) * eats
-        time = q[row(q, PACES_, number + 1) + 0]
-    return base
+        number += 1
+        left -= (q[paces + number * width] - time) * eats
+        time = q[paces + number * width]
 
 
 @native
@@ -147,7 +159,7 @@ def begin(q, s, marks, v):
     s[marks + DROVE] = 0
 
 
-@native
+@inside
 def bounds_by_links(q, s, v, u, upto, stamp):
     """Return from when a visit may start and by when it must have ended, for visits elsewhere.
 
@@ -174,7 +186,7 @@ def bounds_by_links(q, s, v, u, upto, stamp):
     return earliest, latest_end
 
 
-@native
+@inside
 def advance(q, drives, s, v, a, u, before, after, earliest, latest_end, first):
     """Go from node a to visit u with every mark; return whether any came through."""
     # Nobody but we knows that these numbers stay the same while marks are written: read them once.
@@ -194,20 +206,22 @@ def advance(q, drives, s, v, a, u, before, after, earliest, latest_end, first):
     steep_rate = q[own + STEEP]
     planned = q[own + PLANNED] if q[MOVED_TIME] > 0 else -1
     weight = q[TRAVEL]
-    paced = q[HAS_PACES] == 1
+    paced_day = q[HAS_PACES] == 1
     limit = latest_end
     if q[HAS_SKILL_ENDS] == 1:
         limit = min(limit, q[row(q, SKILL_ENDS_, v) + u])
     for k in range(nb + 1):
         s[after + k * MARK_COLUMNS + TIME] = NEVER
-    road = drive(q, drives, v, a, u, 0)
+    road = 0
+    if not paced_day:
+        road = drive(q, drives, v, a, u, 0)
     came = False
     for k in range(nb + 1):
         mine = before + k * MARK_COLUMNS
         t = s[mine + TIME]
         if t >= NEVER:
             continue
-        if paced:
+        if paced_day:
             road = drive(q, drives, v, a, u, t)
         for count in range(nb - k + 1):
             ready = t + road
@@ -269,7 +283,7 @@ def advance(q, drives, s, v, a, u, before, after, earliest, latest_end, first):
     return came
 
 
-@native
+@inside
 def finish(q, drives, s, v, a, before, work):
     """Go home; return the cost of the day (NEVER if nothing keeps the rules) and the mark to take."""
     b0 = q[row(q, ENGINEERS_, v) + FIRST_BREAK]
