@@ -66,13 +66,17 @@ class Placed:
 
 @dataclass(frozen=True, slots=True)
 class Glance:
-    """Where a visit would go in a day, before the validator has looked at it."""
+    """Where a visit would go in a day, before the validator has looked at it.
+
+    `obstacles` are the rules of the two that stand against it, `hurdle` is what the day misses.
+    """
 
     order: tuple[Visit, ...]
     route: Route
     obstacles: tuple[Finding, ...]
     fits: bool
     added_cost: int
+    hurdle: Finding | None = None
 
 
 class Day:
@@ -125,10 +129,14 @@ class Day:
             for order in (self._order(n) for _, n in near[:MOST_PLACES])
         ]
         order, route = min(tried, key=lambda one: (self._missed(one[1]), self._cost(one[1])))
-        fits = self._missed(route) <= self._missed(self.before)
-        fits = fits and shortage(self.engineer, order) is None
+        hurdle = None
+        if short := shortage(self.engineer, order):
+            hurdle = Finding(short.code.value, short.visit_id, short.details)
+        elif (late := self._missed(route)) > self._missed(self.before):
+            minutes = {"minutes": -(-late // 60)}
+            hurdle = Finding(ReasonCode.NO_TIME_LEFT.value, self.visit.id, minutes)
         added = self._cost(route) - self._cost(self.before)
-        return Glance(tuple(order), route, (), fits=fits, added_cost=added)
+        return Glance(tuple(order), route, (), fits=hurdle is None, added_cost=added, hurdle=hurdle)
 
     def judged(self, glance: Glance) -> Placed:
         """Return the day of a glance with everything that the validator has against it."""

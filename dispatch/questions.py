@@ -136,10 +136,14 @@ class _Held:
     ) -> dict[str, Any]:
         hand, glance = ranked.hand, ranked.glance
         placed = None
-        if hand is not None and glance is not None and (judged or not glance.obstacles):
-            placed = hand.judged(glance) if judged or not glance.fits else hand.believed(glance)
-        obstacles = glance.obstacles if glance is not None and placed is None else ()
-        broken = [*([ranked.cannot] if ranked.cannot else []), *obstacles]
+        broken = [ranked.cannot] if ranked.cannot else []
+        if hand is not None and glance is not None:
+            if judged:
+                placed = hand.judged(glance)
+            elif glance.fits:
+                placed = hand.believed(glance)
+            else:
+                broken += glance.obstacles or ([glance.hurdle] if glance.hurdle else [])
         if placed is not None:
             broken += self._of_visit(placed)
             broken += [one for one in placed.broken if not one.standing]
