@@ -27,6 +27,8 @@ RUINS = ((10.0, 10.0), (14.0, 12.0))
 BLINK = 0.01
 # Temperatures, as shares of what a visit costs on the way.
 HOT, PLAIN_HOT, COLD = 3.0, 1.0, 0.02
+# With more visits there are fewer steps for each: it begins cooler.
+MANY_VISITS, MANY_HOT = 150, 0.3
 # Routes of solutions so much dearer than the best, in visits, are still worth remembering.
 ROOM = 0.3
 STEPS_A_SLICE = 200
@@ -82,7 +84,9 @@ class Team:
             self._adopt(states[-1], self.best or [])
         # Where not all can be served, whom to leave out is settled while it is warmer.
         whole = self.question.is_plain and first.memory[at.ABSENT] == 0
-        warmest = PLAIN_HOT if whole else HOT
+        warmest = HOT
+        if whole:
+            warmest = PLAIN_HOT if first.memory[at.SEEDS] <= MANY_VISITS else MANY_HOT
         hot = self._visit_price(first) * (warmest if not known else warmest / 20)
         cold = min(hot, self._visit_price(first) * COLD)
         split = first.memory[at.SEEDS] > SPLIT_VISITS and not self.question.memory[at.HAS_LINKS]
