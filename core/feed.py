@@ -14,7 +14,7 @@ import functools
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -173,11 +173,22 @@ def render(row: Synced, *, fresh: bool = False) -> Rendered:
         )
     gone = row.deleted_at is not None
     head = {"op": "put", "entity": entity.name, "id": row.id, "version": row.version}
-    body = orjson.dumps(head | {"doc": {} if gone else entity.render(row)}, option=orjson.OPT_UTC_Z)
+    doc = {} if gone else _in_utc(entity.render(row))
+    body = orjson.dumps(head | {"doc": doc}, option=orjson.OPT_UTC_Z)
     named = [] if gone else sorted(set(entity.scopes(row)))
     links = [] if gone else sorted(set(entity.links(row)))
     parents = sorted(set(entity.parents(row)))
     return Rendered(entity, row.id, row.version, body, named, links, parents, gone, fresh)
+
+
+def _in_utc(doc: dict[str, Any]) -> dict[str, Any]:
+    """Return the document with its moments as they will be read: a row just written may still hold them in a zone."""
+    local = {
+        name: value.astimezone(UTC)
+        for name, value in doc.items()
+        if type(value) is datetime and value.tzinfo is not UTC
+    }
+    return doc | local if local else doc
 
 
 def digest(entity: str, row_id: UUID, version: int) -> int:

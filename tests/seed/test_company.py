@@ -30,6 +30,7 @@ from seed.draw import Draw
 from seed.excavators import DataMissing
 from seed.people import PASSWORD, accounts
 from seed.setting import ZONE, Setting
+from sync import oracle
 from work import actions as work
 from work.models import OrderState, PartUse, Request, SignOff, Visit, VisitState, WorkOrder
 
@@ -106,6 +107,7 @@ def _all_reached_the_feed(org_id: UUID) -> None:
     assert rows["van_stock"] > 300
     assert length > 500
     assert faults == []
+    assert oracle.differences(Actor.system(org_id)) == []
 
 
 def _spoken(organisation_id: UUID) -> dict[str, list[Any]]:
