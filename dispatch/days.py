@@ -28,7 +28,7 @@ DAY_S = 24 * 3600
 # What a technician may be asked to stay longer, at a price.
 OVERTIME_S = 3600
 # A contractor costs as much as so much driving, before they have done anything: one is sent for what
-# is urgent and would be left out, and for nothing else.
+# is urgent and would be left out.
 CONTRACTOR_S = 4 * 3600
 MOST_DAYS = 7
 # Between a technician and the number of the day, where there are several.
@@ -203,13 +203,17 @@ def pieces_of(
             if engineer is not None:
                 engineers.append(engineer)
     known = {engineer.id for engineer in engineers}
+    # A contractor who is out anyway is still nobody's first choice: see `Weights.not_preferred`.
+    own = frozenset(engineer.id for engineer in engineers if not engineer.fixed_cost)
+    preferred = own if len(own) < len(engineers) else frozenset()
     asked: list[Visit] = []
     running: set[str] = set()
     for row in visits:
         visit = _visit(day, row, len(places), known, running, now, terms)
         if visit is not None:
             places.append(Place(row.order.site.lat, row.order.site.lng))
-            asked.append(_timed(visit, row.order.kind.value, terms.learned))
+            timed = _timed(visit, row.order.kind.value, terms.learned)
+            asked.append(replace(timed, preferred=preferred) if preferred else timed)
     now_s = day.seconds(now)
     return Pieces(
         places=tuple(places),

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from dispatch import jobs as planning
+from dispatch import searching
 from dispatch.engine.codec import problem_to_json
 from dispatch.engine.explanations import explained
 from dispatch.engine.kernel import CACHE
@@ -188,7 +188,7 @@ def test_a_plan_waits_for_the_planner_to_be_prepared(
 ) -> None:
     make.technician()
     make.visit()
-    monkeypatch.setattr(planning, "GRACE_S", 10)
+    monkeypatch.setattr(searching, "GRACE_S", 10)
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
     ready = threading.Event()
 

@@ -33,6 +33,7 @@ def test_h40_phones_that_come_back_together_are_served_or_told_when_to_come_agai
     make: Maker, database: Database, tmp_path: Path
 ) -> None:
     app = create_app(settings_for(tmp_path, FIELDWRIGHT_SYNC_AT_ONCE="1"), db=database)
+    app.extensions["fieldwright.gates"]["push"] = Gate(1, queue=3)
     order = str(make.order().id)
     phones = []
     for _ in range(PHONES):
