@@ -195,8 +195,8 @@ def _token(environ: dict[str, Any]) -> str | None:
 def _said(environ: dict[str, Any], largest: int) -> dict[str, Any] | None:
     """Return what the body says, if it is an object; it can be read again afterwards."""
     length = environ.get("CONTENT_LENGTH", "")
-    usual = environ.get("CONTENT_TYPE", "").startswith("application/json") and length.isdecimal()
-    if not usual or not 0 < int(length) <= largest:
+    kind = environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower()
+    if kind != "application/json" or not length.isdecimal() or not 0 < int(length) <= largest:
         return None
     raw = environ["wsgi.input"].read(int(length))
     environ["wsgi.input"] = io.BytesIO(raw)
@@ -229,6 +229,7 @@ def _is_usual_push(said: dict[str, Any]) -> bool:
         and _whole(said.get("unsent", 0), 0, _MOST_UNSENT)
         and _whole(said.get("confirmed_seq", 0), 0, _LARGEST_NUMBER)
         and isinstance(said.get("device_time"), str | None)
+        and "\x00" not in (said.get("device_time") or "")
         and isinstance(mutations, list)
         and len(mutations) <= MOST_MUTATIONS
     )

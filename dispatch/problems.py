@@ -28,9 +28,13 @@ def solve_problem(actor: Actor, problem: dict[str, Any]) -> dict[str, Any]:
     if actor.language and isinstance(options or {}, dict):
         problem = problem | {"options": {"language": actor.language} | (options or {})}
     try:
+        question = orjson.dumps(problem)
+    except TypeError as error:
+        raise Invalid("This is nested too deeply.", code="not_readable") from error
+    try:
         in_child(
             "dispatch.solving",
-            orjson.dumps(problem),
+            question,
             timeout=PREPARING_S + 2 * MOST_SECONDS + GRACE_S,
             on_line=lambda line: said.append(orjson.loads(line)),
         )

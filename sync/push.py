@@ -44,6 +44,8 @@ receipts: Any = Receipt.__table__
 
 log = structlog.get_logger("sync")
 
+# What a person is shown of something that is nested too deeply to be kept as it is, in bytes.
+LONGEST_SHOWN = 2000
 # How many mutations share a transaction: enough to share its cost, few enough to hold no lock long.
 GROUP = 100
 # A phone's clock may differ this much before its times are put right by the measured offset.
@@ -696,6 +698,17 @@ def _ask(unit: Unit, said: Said, kind: str, message: str) -> None:
         entity_id=entity_id,
         message=message,
         mutation_id=said.id,
-        # PostgreSQL's JSON has no NUL; the receipt keeps what was said to the byte.
-        phone_value=orjson.loads(said.raw.replace(b"\\u0000", b"\\ufffd")),
+        phone_value=_shown(said.raw),
     )
+
+
+def _shown(raw: bytes) -> Any:
+    """Return what was said for a person to look at; the receipt keeps it to the byte."""
+    # PostgreSQL's JSON has no NUL.
+    value = orjson.loads(raw.replace(b"\\u0000", b"\\ufffd"))
+    try:
+        # It will stand inside a document and an entry of the trail.
+        orjson.dumps([[[[[[[[value]]]]]]]])
+    except TypeError:
+        return {"text": raw[:LONGEST_SHOWN].decode(errors="replace")}
+    return value

@@ -21,7 +21,16 @@ from sync import retention
 from tests.doors import Phone, Visitor
 from tests.makers import Maker
 from work import actions as work
-from work.models import Attention, Comment, OrderState, PartUse, Visit, VisitState, WorkOrder
+from work.models import (
+    Attention,
+    Comment,
+    OrderState,
+    PartUse,
+    TimeEntry,
+    Visit,
+    VisitState,
+    WorkOrder,
+)
 
 
 class Field:
@@ -666,3 +675,26 @@ def test_h27_what_depends_on_something_refused_in_an_earlier_batch_is_blocked(fi
     assert result["status"] == "blocked"
     assert result["error"]["details"]["depends_on"] == refused["id"]
     assert field.all(Comment) == []
+
+
+@pytest.mark.parametrize("levels", [80, 253, 300, 900])
+def test_h23_what_is_nested_too_deeply_is_refused_and_stands_in_nobodys_way(
+    field: Field, levels: int
+) -> None:
+    deep: Any = 1
+    for _ in range(levels):
+        deep = [deep]
+    order = str(field.order.id)
+    field.phone.say("comment.add", {"order_id": order, "text": "Odd", "more": deep})
+    field.phone.say("comment.add", {"order_id": order, "text": "After it"})
+    assert statuses(field.phone.push()) == ["refused", "applied"]
+    [matter] = [row for row in field.all(Attention) if row.kind == "refused"]
+    assert matter.phone_value
+
+
+def test_a_time_of_several_days_is_kept_for_a_person_to_look_at(field: Field) -> None:
+    begun = clock.now() - timedelta(days=400)
+    args = {"kind": "work", "begun_at": begun.isoformat(), "ended_at": clock.now().isoformat()}
+    field.phone.say("time.add", {"visit_id": str(field.visit.id), "id": str(new_id())} | args)
+    assert statuses(field.phone.push()) == ["review"]
+    assert field.all(TimeEntry) == []

@@ -294,3 +294,22 @@ def test_a_new_hold_ends_the_one_before(make: Maker) -> None:
     with reading(make.system) as unit:
         holds = unit.session.scalars(sa.select(Hold).order_by(Hold.begun_at)).all()
         assert [hold.ended_at is None for hold in holds] == [False, True]
+
+
+def test_on_another_day_the_hour_of_a_visit_is_settled_anew(make: Maker) -> None:
+    visit = make.visit(by=make.technician())
+    now = clock.now()
+    perform(
+        make.system,
+        lambda unit: work.edit_visit(unit, visit.id, day=now.date(), arrives_at=now),
+    )
+    later = now.date() + timedelta(days=3)
+    moved = perform(make.system, lambda unit: work.edit_visit(unit, visit.id, day=later))
+    assert (moved.day, moved.arrives_at, moved.departs_at) == (later, None, None)
+    with pytest.raises(Invalid):
+        perform(
+            make.system,
+            lambda unit: work.edit_visit(
+                unit, visit.id, day=later + timedelta(days=3), arrives_at=now
+            ),
+        )

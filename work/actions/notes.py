@@ -1,6 +1,6 @@
 """What is only ever added: comments, readings, times and photos."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -25,6 +25,9 @@ from work.models import (
     WorkOrder,
 )
 from work.queries import signoff_of
+
+# Longer is a clock that was wrong, or a time that nobody stopped: a person looks at it.
+LONGEST_TIME = timedelta(days=1)
 
 
 def expect_comments(unit: Unit, sayings: list[tuple[UUID, dict[str, Any]]]) -> None:
@@ -110,7 +113,7 @@ def add_time(
 ) -> TimeEntry:
     """Note how long an engineer did what on a visit. Said twice under one id, it stands once.
 
-    Raises NotFound, Invalid for a time that ends before it begins, or that is nobody's.
+    Raises NotFound, Invalid for a time that ends before it begins or lasts for days, or that is nobody's.
     """
     require(unit.actor, "visit.work")
     visit = unit.must(Visit, visit_id, "No such visit.")
@@ -120,6 +123,11 @@ def add_time(
         raise Invalid(
             "The time must end after it begins.",
             fields={"ended_at": ["The time must end after it begins."]},
+        )
+    if ended_at - begun_at > LONGEST_TIME:
+        raise Invalid(
+            "A time of more than a day cannot be one piece of work.",
+            fields={"ended_at": ["A time of more than a day cannot be one piece of work."]},
         )
     technician_id = unit.actor.technician_id or visit.technician_id
     if technician_id is None:

@@ -74,18 +74,20 @@ def edit_visit(unit: Unit, visit_id: UUID, **changes: Any) -> Visit:
             "The technician is already on the way. Call them first.", state=visit.state.value
         )
     moved = "technician_id" in changes and changes["technician_id"] != visit.technician_id
+    another_day = "day" in changes and changes["day"] != visit.day
     if changes.get("technician_id") is not None:
         technician_for(unit, changes["technician_id"])
     for name, value in changes.items():
         setattr(visit, name, value)
+    if moved or another_day:
+        # With somebody else or on another day the hour is settled anew.
+        visit.position, visit.travel_s = None, None
+        if "arrives_at" not in changes:
+            visit.arrives_at = visit.departs_at = None
     _check_times(visit, changes)
     if moved or "day" in changes:
         firm = visit.technician_id is not None and visit.day is not None
         visit.state = VisitState.DISPATCHED if firm else VisitState.PROPOSED
-        if moved:
-            visit.position, visit.travel_s = None, None
-            if "arrives_at" not in changes:
-                visit.arrives_at = visit.departs_at = None
     if visit.start_locked and (visit.arrives_at is None or visit.day is None):
         if changes.get("start_locked"):
             message = "Only a visit with a start can be locked to it."
