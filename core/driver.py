@@ -31,7 +31,8 @@ def ask(connection: sa.Connection, text: str, values: Any = ()) -> list[Any]:
     Raises what the engine raises.
     """
     driver: Any = connection.connection.driver_connection
-    cursor = driver.cursor()
+    # As text PostgreSQL would write each byte of a document as two digits.
+    cursor = driver.cursor() if connection.dialect.name == "sqlite" else driver.cursor(binary=True)
     try:
         cursor.execute(text, values)
         rows: list[Any] = cursor.fetchall()
