@@ -155,7 +155,8 @@ def current_actor(*, any_device: bool = False) -> Actor:
             actor, g.family = known_by(g.snapshot, g.org_id, token)
         else:
             actor, g.family = actor_for(token)
-        g.actor = actor.with_request(g.request_id)
+        accepted = request.headers.get("Accept-Language", "")
+        g.actor = actor.with_request(g.request_id).speaking(accepted)
     if not any_device:
         check_device(g.actor)
     return g.actor  # type: ignore[no-any-return]

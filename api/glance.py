@@ -173,7 +173,8 @@ class Glance:
         if not _may_sync(actor, device_id):
             return None
         with self._passing("push", environ):
-            done = push.push(actor.with_request(name), **(said | {"device_id": device_id}))
+            speaker = actor.with_request(name).speaking(environ.get("HTTP_ACCEPT_LANGUAGE", ""))
+            done = push.push(speaker, **(said | {"device_id": device_id}))
         if len(self._spoke) >= MOST_SPOKE:
             self._spoke.clear()
         self._spoke.add(device_id)

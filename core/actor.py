@@ -4,6 +4,8 @@ from dataclasses import dataclass, replace
 from typing import Literal
 from uuid import UUID
 
+from core.languages import best
+
 # Compared with a column that may be empty, "nobody" must not equal "not given out yet".
 _NOBODY = UUID(int=0)
 
@@ -42,3 +44,11 @@ class Actor:
     def with_request(self, request_id: str) -> "Actor":
         """Return the same actor, speaking in this request."""
         return replace(self, request_id=request_id)
+
+    def speaking(self, accepted: str) -> "Actor":
+        """Return the same actor, answered in the language that an Accept-Language header names.
+
+        A header that names none of ours leaves the account's.
+        """
+        language = best(accepted, self.language)
+        return self if language == self.language else replace(self, language=language)

@@ -30,6 +30,16 @@ OBSTACLES = {
     ReasonCode.TOO_COSTLY: "{name} could go, at a higher cost than leaving it for another day.",
 }
 
+# What people call the usual skills; a company's own code is read as it is written.
+SKILLS = {
+    "crane": "lifting",
+    "electrical": "electrics",
+    "engine": "engines",
+    "hvac": "air conditioning",
+    "hydraulics": "hydraulics",
+    "structural": "steel structures",
+}
+
 CHOICES = {
     WhyCode.RUNNING: "Already under way.",
     WhyCode.LOCKED: "Locked by the office.",
@@ -60,9 +70,21 @@ FINDINGS = {
 }
 
 
+def skill_name(code: str, language: str) -> str:
+    """Return what people call a skill."""
+    return say(SKILLS.get(code) or code.replace("_", " "), language)
+
+
+def _named(details: dict[str, Any], language: str) -> dict[str, Any]:
+    """Return the details as a sentence says them; in the answer the codes stay codes."""
+    if "skill" not in details:
+        return details
+    return details | {"skill": skill_name(str(details["skill"]), language)}
+
+
 def obstacle(code: str, details: dict[str, Any], language: str) -> str:
     """Return why one technician cannot take a visit."""
-    return say(OBSTACLES[ReasonCode(code)], language, details)
+    return say(OBSTACLES[ReasonCode(code)], language, _named(details, language))
 
 
 def choice(code: str, language: str) -> str:
@@ -72,7 +94,8 @@ def choice(code: str, language: str) -> str:
 
 def finding(code: str, details: dict[str, Any], language: str) -> str:
     """Return what placing a visit by hand would break, or what is good to know about it."""
-    return say(FINDINGS.get(code) or OBSTACLES[ReasonCode(code)], language, details)
+    sentence = FINDINGS.get(code) or OBSTACLES[ReasonCode(code)]
+    return say(sentence, language, _named(details, language))
 
 
 def said(

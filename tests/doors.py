@@ -40,11 +40,11 @@ class Visitor:
     """Somebody at the REST door."""
 
     def __init__(
-        self, client: FlaskClient, token: str = "", language: str = "en", refresh_token: str = ""
+        self, client: FlaskClient, token: str = "", language: str = "", refresh_token: str = ""
     ) -> None:
         self.client = client
         self.refresh_token = refresh_token
-        self.headers = {"Accept-Language": language}
+        self.headers = {"Accept-Language": language} if language else {}
         if token:
             self.headers["Authorization"] = f"Bearer {token}"
 
@@ -242,7 +242,7 @@ def stranger(app: Flask) -> Visitor:
 def sign_in(app: Flask) -> Callable[..., Visitor]:
     """Return a function that signs an account in at the REST door."""
 
-    def enter(account: Account, language: str = "en") -> Visitor:
+    def enter(account: Account, language: str = "") -> Visitor:
         client = app.test_client()
         answer = Visitor(client).send(
             "POST", "/v1/session", {"email": account.email, "password": PASSWORD}

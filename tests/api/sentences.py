@@ -10,7 +10,7 @@ from marshmallow import fields, validate
 
 from api.errors import HTTP
 from core.errors import DomainError
-from dispatch.sentences import CHOICES, FINDINGS, OBSTACLES
+from dispatch.sentences import CHOICES, FINDINGS, OBSTACLES, SKILLS
 
 ROOT = Path(__file__).parents[2]
 ROOMS = ("api", "sync", "analytics", "dispatch", "work", "parts", "assets", "people", "core")
@@ -112,6 +112,7 @@ def in_tables() -> set[str]:
         *OBSTACLES.values(),
         *CHOICES.values(),
         *FINDINGS.values(),
+        *SKILLS.values(),
     }
 
 

@@ -108,6 +108,49 @@ def speak_chinese(make: Maker, account: Any) -> None:
     perform(make.system, change)
 
 
+@pytest.mark.parametrize(
+    ("account", "accepted", "said"),
+    [
+        ("en", "zh-CN", "zh-CN"),
+        ("en", None, "en"),
+        ("en", "fr, *;q=0.5", "en"),
+        ("zh-CN", "en", "en"),
+        ("zh-CN", None, "zh-CN"),
+        ("zh-CN", "fr", "zh-CN"),
+    ],
+)
+def test_the_language_of_the_page_is_spoken_to_who_is_signed_in_and_else_that_of_the_account(
+    account: str, accepted: str | None, said: str, world: World, sign_in: Callable[..., Visitor]
+) -> None:
+    if account == "zh-CN":
+        speak_chinese(world.make, world.accounts["dispatcher"])
+    world.do(
+        raise_attention,
+        kind="review",
+        entity="visit",
+        entity_id=world.make.org.id,
+        message="Required steps were left open: safe",
+    )
+    visitor = sign_in(world.accounts["dispatcher"])
+    headers = {} if accepted is None else {"Accept_Language": accepted}
+    refusal = visitor.call("POST", "/v1/work-orders", {"title": 7}, **headers)
+    assert bool(re.search("[\u4e00-\u9fff]", refusal.json["message"])) == (said == "zh-CN")
+    items = visitor.get("/v1/attention", **headers)["items"]
+    assert items[0]["message"] == say("Required steps were left open: safe", said)
+
+
+def test_each_request_is_answered_in_its_own_language_though_the_token_is_remembered(
+    world: World, sign_in: Callable[..., Visitor]
+) -> None:
+    visitor = sign_in(world.accounts["dispatcher"])
+    heard = [
+        visitor.call("POST", "/v1/work-orders", {}, **headers).json["message"]
+        for headers in ({}, {"Accept_Language": "zh"}, {}, {"Accept_Language": "en"})
+    ]
+    assert heard[0] == heard[2] == heard[3] == "Some fields are missing or make no sense."
+    assert re.search("[\u4e00-\u9fff]", heard[1])
+
+
 def test_every_field_that_is_wrong_is_named_in_chinese(
     world: World, sign_in: Callable[..., Visitor]
 ) -> None:

@@ -73,7 +73,7 @@ def test_a_missing_skill_a_part_and_the_end_of_the_day_are_each_named_with_figur
     )
     said = check(make, make.visit(order=order, duration_min=120), ann, at(17))
     found = messages(said["violations"])
-    assert "Ann lacks the skill crane." in found
+    assert "Ann lacks the skill lifting." in found
     assert "Ann has not enough of SEAL-9 in the van." in found
     assert any(one.startswith("Ann would be back at 19:") for one in found)
     assert any("the day ends at 18:00" in one for one in found)
@@ -204,6 +204,6 @@ def test_a_chinese_dispatcher_reads_it_in_chinese(make: Maker) -> None:
             unit, visit_id=visit.id, technician_id=ann.id, day=a_day(), starts_at=at(13)
         )
     assert set(messages(said["violations"])) == {
-        "Ann 不具备技能 crane。",
+        "Ann 不具备技能 起重。",
         "“Hose”将于 13:00 开始；与客户约定的时间为 09:00 至 11:00。",
     }

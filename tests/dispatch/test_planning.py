@@ -69,8 +69,8 @@ def test_every_unplaced_visit_says_why_for_every_technician(make: Maker) -> None
         for left in view["unplaced"]
     }
     assert why[str(crane.id)] == {
-        str(ann.id): ("skill_missing", "Ann lacks the skill crane."),
-        str(ben.id): ("skill_missing", "Ben lacks the skill crane."),
+        str(ann.id): ("skill_missing", "Ann lacks the skill lifting."),
+        str(ben.id): ("skill_missing", "Ben lacks the skill lifting."),
     }
     assert why[str(pump.id)][str(ann.id)] == (
         "part_missing",

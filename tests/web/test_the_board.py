@@ -145,3 +145,58 @@ def test_what_somebody_else_changed_meanwhile_is_not_moved_and_the_board_shows_i
     expect(page.get_by_text("Somebody else changed")).to_be_visible()
     expect(visit.get_by_text("15:00")).to_be_visible()
     assert row(make, pump).technician_id == wang.id
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_what_is_refused_in_a_dialog_is_said_above_it_and_can_be_put_away(
+    make: Maker, board: Callable[[], tuple[Person, Page]]
+) -> None:
+    wang = make.technician("Wang Wei")
+    pump = make.visit(
+        wang, order=make.order(title="Pump"), day=tomorrow(), arrives_at=at(9), departs_at=at(10)
+    )
+    _, page = board()
+    page.locator(f"[data-visit='{pump.id}']").click()
+    dialog = page.get_by_role("dialog", name="Pump")
+    dialog.get_by_role("combobox", name="Engineer").select_option("")
+    perform(make.system, lambda unit: work.edit_visit(unit, pump.id, arrives_at=at(15)))
+    dialog.get_by_role("button", name="Save").click()
+    refusal = page.get_by_text("Somebody else changed")
+    expect(refusal).to_have_count(1)
+    # A press finds it only where nothing lies above it and the dialog does not shut it out.
+    page.get_by_role("status").get_by_role("button", name="Close").click()
+    expect(refusal).to_have_count(0)
+    expect(dialog).to_be_visible()
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_who_does_not_work_that_day_has_a_day_off_on_the_board_and_no_share_of_work(
+    make: Maker, board: Callable[[], tuple[Person, Page]]
+) -> None:
+    make.technician("Wang Wei")
+    make.technician("Li Na", days=[day for day in range(7) if day != tomorrow().weekday()])
+    _, page = board()
+    off, works = (page.get_by_role("region", name=name) for name in ("Li Na", "Wang Wei"))
+    expect(off.get_by_text("day off")).to_be_visible()
+    expect(off.get_by_text("booked")).to_have_count(0)
+    expect(works.get_by_text("0% booked")).to_be_visible()
+    expect(works.get_by_text("day off")).to_have_count(0)
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_who_changes_the_language_of_the_page_hears_the_office_in_it_too(
+    make: Maker, board: Callable[[], tuple[Person, Page]]
+) -> None:
+    make.technician("Wang Wei", skills=[])
+    lift = make.order(title="Lift", skills=[{"code": "hvac", "level": 1}])
+    make.visit(order=lift)
+    _, page = board()
+    page.get_by_role("button", name="Lift").click()
+    page.get_by_role("dialog").get_by_role("combobox", name="Engineer").select_option(label="Wang Wei")
+    expect(page.get_by_text("Wang Wei lacks the skill air conditioning.")).to_be_visible()
+    page.evaluate("localStorage.setItem('fieldwright.language', 'zh-CN')")
+    page.reload()
+    page.get_by_label("日期", exact=True).fill(str(tomorrow()))
+    page.get_by_role("button", name="Lift").click()
+    page.get_by_role("dialog").get_by_role("combobox", name="工程师").select_option(label="Wang Wei")
+    expect(page.get_by_text("Wang Wei 不具备技能 空调。")).to_be_visible()

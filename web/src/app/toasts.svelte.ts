@@ -7,6 +7,8 @@ export interface Toast {
 
 const SHOWN_MS = 5_000
 
+/** The places that can show toasts, the uppermost last: under an open dialog nothing is seen, pressed or read out. */
+export const places = $state<{ list: symbol[] }>({ list: [] })
 export const toasts = $state<{ list: Toast[] }>({ list: [] })
 let next = 1
 
