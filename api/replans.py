@@ -60,12 +60,6 @@ def _answer(
     kind = PlanKind(event)
     with reads() as unit:
         first = day or today_of(unit)
-        asking = replanning.asking_for(
-            unit,
-            asked.get("budget"),
-            visit_id=asked.get("visit_id"),
-            technician_id=asked.get("technician_id"),
-        )
         if not seconds:
             try:
                 replan = replanning.answer(unit, kind, day=first, **asked)
@@ -74,7 +68,7 @@ def _answer(
             else:
                 return lambda writing: actions.keep_replan(writing, replan)
     return lambda writing: actions.search_replan(
-        writing, kind=kind, day=first, days=asked["days"], asking=asking, seconds=seconds
+        writing, kind=kind, day=first, seconds=seconds, **asked
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import or_, select
+from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import joinedload, load_only
 
 from assets.models import Site
@@ -18,12 +18,20 @@ from dispatch.asking import Asking
 from dispatch.days import Away, Day, Pieces, Terms, name_of, part_ids, pieces_of
 from dispatch.engine.problem import Place, Problem
 from dispatch.models import AbsenceKind, PlanningRules
-from dispatch.queries import absences, planning_rules
+from dispatch.queries import absences, planning_rules, today_of
 from dispatch.weighing import weights_of
 from parts.models import VanStock
 from people.models import Technician
 from people.queries import organisation_of
-from work.models import CLOSED_ORDER, FINISHED, OPEN_VISIT, OrderState, Visit, WorkOrder
+from work.models import (
+    CLOSED_ORDER,
+    FINISHED,
+    OPEN_VISIT,
+    UNDER_WAY,
+    OrderState,
+    Visit,
+    WorkOrder,
+)
 
 NOTHING = Asking()
 
@@ -125,13 +133,25 @@ def _visits(unit: Unit, day: Day) -> Sequence[Visit]:
         .where(
             Visit.deleted_at.is_(None),
             Visit.state.in_(OPEN_VISIT),
-            or_(Visit.day.is_(None), Visit.day <= day.dates[-1]),
+            _is_of(day, today_of(unit)),
             WorkOrder.state.not_in({*CLOSED_ORDER, OrderState.ON_HOLD}),
         )
         .order_by(Visit.no)
     )
     rows: Sequence[Visit] = unit.session.scalars(query).all()
     return rows
+
+
+def _is_of(day: Day, today: date) -> Any:
+    """Return what tells the visits of these days, and those that wait or were left over, from all others.
+
+    A visit of another day that is still to come belongs to that day's plan.
+    """
+    left_over = or_(Visit.day.is_(None), Visit.day < today)
+    if today not in day.dates:
+        # Who is at work now will have ended by then.
+        left_over = and_(left_over, Visit.state.not_in(UNDER_WAY))
+    return or_(Visit.day.between(day.dates[0], day.dates[-1]), left_over)
 
 
 def for_planning() -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select
+from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import joinedload
 
 from core import clock
@@ -14,7 +14,7 @@ from core.errors import NotFound
 from core.languages import say
 from core.unit import Unit
 from dispatch.days import MOST_DAYS, Day
-from dispatch.models import Absence, DayPlan, PlanningRules, PlanState
+from dispatch.models import Absence, DayPlan, PlanKind, PlanningRules, PlanState
 from dispatch.sentences import choice, obstacle
 from dispatch.weighing import USUAL
 from people.models import Device, Technician
@@ -24,6 +24,8 @@ from people.schemas import TechnicianLine
 from work.models import CLOSED_ORDER, OPEN_VISIT, Visit, VisitState, WorkOrder
 from work.schemas import VisitView
 
+# What every way to plan a visit says whose order is on hold.
+ORDER_WAITS = "The order of this visit waits. Let it go on first."
 # What holds for a company that has set nothing of its own.
 USUAL_OVERTIME_MIN = 60
 USUAL_FROZEN_MIN = 30
@@ -94,17 +96,6 @@ def _obstacle(reason: Mapping[str, Any], language: str) -> dict[str, Any]:
     }
 
 
-def newest_plan(unit: Unit, day: date) -> DayPlan | None:
-    """Return the last proposal that was asked for a day."""
-    query = (
-        select(DayPlan)
-        .where(DayPlan.day == day)
-        .order_by(DayPlan.created_at.desc(), DayPlan.id.desc())
-        .limit(1)
-    )
-    return unit.session.scalar(query)
-
-
 def today_of(unit: Unit) -> date:
     """Return the calendar day at the company."""
     return clock.now().astimezone(ZoneInfo(organisation_of(unit).timezone)).date()
@@ -137,12 +128,7 @@ def board(unit: Unit, day: date | None, *, days: int = 1) -> dict[str, Any]:
         .order_by(WorkOrder.priority, WorkOrder.due_at, Visit.no)
         .limit(500)
     ).all()
-    plan = newest_plan(unit, day)
-    reasons = (
-        {left["visit_id"]: left["reasons"] for left in plan_view(unit, plan)["unplaced"]}
-        if plan
-        else {}
-    )
+    reasons = _reasons(unit, day, days)
     return {
         "day": day,
         "days": days,
@@ -153,6 +139,33 @@ def board(unit: Unit, day: date | None, *, days: int = 1) -> dict[str, Any]:
             board_visit(visit) | {"reasons": reasons.get(str(visit.id), [])} for visit in waiting
         ],
     }
+
+
+def _reasons(unit: Unit, day: date, days: int) -> dict[str, list[dict[str, Any]]]:
+    """Return why visits wait: for each the newest that was said, in plans for everybody and published answers."""
+    query = (
+        select(DayPlan.day, DayPlan.days, DayPlan.state, DayPlan.technician_ids, DayPlan.unplaced)
+        .where(
+            DayPlan.day < day + timedelta(days=days),
+            DayPlan.day > day - timedelta(days=MOST_DAYS),
+            or_(
+                DayPlan.state == PlanState.PUBLISHED,
+                and_(DayPlan.state == PlanState.PROPOSED, DayPlan.kind == PlanKind.PLAN),
+            ),
+        )
+        .order_by(DayPlan.created_at.desc(), DayPlan.id.desc())
+        .limit(MOST_PROPOSALS)
+    )
+    found: dict[str, list[dict[str, Any]]] = {}
+    for first, many, state, chosen, unplaced in unit.session.execute(query):
+        partial = chosen is not None and state is PlanState.PROPOSED
+        if partial or first + timedelta(days=many) <= day:
+            continue
+        for left in unplaced:
+            if left["reasons"]:
+                found.setdefault(left["visit_id"], left["reasons"])
+    language = unit.actor.language
+    return {name: [_obstacle(one, language) for one in said] for name, said in found.items()}
 
 
 def _for_board() -> list[Any]:

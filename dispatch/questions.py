@@ -15,13 +15,13 @@ from dispatch.days import part_ids, problem_of
 from dispatch.desk import days_at, for_planning, terms_of, vans_of
 from dispatch.placing import Day as Hand
 from dispatch.placing import Finding, Glance, Placed
-from dispatch.queries import today_of
+from dispatch.queries import ORDER_WAITS, today_of
 from dispatch.sentences import said
 from parts.models import Part
 from people.models import Technician
 from people.permissions import require
 from people.queries import technician_for
-from work.models import FINISHED, OPEN_VISIT, UNDER_WAY, Visit, VisitState
+from work.models import FINISHED, OPEN_VISIT, UNDER_WAY, OrderState, Visit, VisitState, WorkOrder
 from work.queries import visit_for
 
 
@@ -47,10 +47,13 @@ def check_placing(
 def candidates(unit: Unit, visit_id: UUID, *, day: date | None = None) -> dict[str, Any]:
     """Return every technician, those who can take the visit first and by what it adds to their day.
 
-    Raises NotFound, Conflict when the visit is over.
+    Raises NotFound, Conflict when the visit is over or its order is on hold.
     """
     require(unit.actor, "board.read")
     visit = _visit(unit, visit_id)
+    order = unit.must(WorkOrder, visit.order_id, "No such work order.")
+    if order.state is OrderState.ON_HOLD:
+        raise Conflict(ORDER_WAITS)
     day = day or visit.day or today_of(unit)
     desk = _Held(unit, visit, max(day, today_of(unit)))
     people = unit.session.scalars(

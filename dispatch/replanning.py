@@ -22,7 +22,7 @@ from dispatch.engine.problem import Engineer, Problem, Visit
 from dispatch.engine.rules import obstacles
 from dispatch.models import PlanKind
 from dispatch.placing import broken_by, walk
-from dispatch.queries import planning_rules, today_of
+from dispatch.queries import ORDER_WAITS, planning_rules, today_of
 from dispatch.standing import (
     PUT_OFF_S,
     alone_with,
@@ -33,7 +33,9 @@ from dispatch.standing import (
     with_cost,
 )
 from people.permissions import require
+from people.queries import technician_for
 from work.models import FINISHED, UNDER_WAY, VisitState
+from work.models import Visit as Row
 from work.queries import visit_for
 
 # So many engineers are looked at for an answer at once: those nearest to what needs a place.
@@ -76,20 +78,81 @@ def answer(
 ) -> Replan:
     """Return the answer to an event of this kind, at once.
 
-    Raises Invalid when it is not said which visit, or who; and as each of the answers does.
+    Raises as `asked` does, and NotReady.
+    """
+    asking, desk = asked(
+        unit,
+        kind,
+        day=day,
+        days=days,
+        visit_id=visit_id,
+        technician_id=technician_id,
+        budget=budget,
+    )
+    if kind is PlanKind.EMERGENCY:
+        return _answered(desk, kind, asking, wanted=[str(visit_id)])
+    if kind is PlanKind.ABSENCE:
+        return _answered(desk, kind, asking, lost=_lost(desk, technician_id))
+    waiting = [str(row.id) for row in desk.visits if row.technician_id is None]
+    return _answered(desk, kind, asking, wanted=waiting, only_gains=True)
+
+
+def asked(
+    unit: Unit,
+    kind: PlanKind,
+    *,
+    day: date,
+    days: int = 1,
+    visit_id: UUID | None = None,
+    technician_id: UUID | None = None,
+    budget: int | None = None,
+) -> tuple[Asking, Desk]:
+    """Return on which terms an event is answered, and the days it is about, once it can be answered.
+
+    Raises Invalid when it is not said which visit or who, for a day that is over and for somebody who
+    is not away; NotFound; Conflict for a visit that is under way, over, waiting or of another day.
     """
     require(unit.actor, "plan.change")
     if day < today_of(unit):
         raise Invalid("A day that is over cannot be planned.", fields={"day": ["Over."]})
+    visit = visit_for(unit, visit_id) if visit_id is not None else None
+    if technician_id is not None:
+        technician_for(unit, technician_id)
     if kind is PlanKind.EMERGENCY:
-        if visit_id is None:
+        if visit is None:
             raise Invalid("Say which visit it is.", fields={"visit_id": ["Missing."]})
-        return emergency(unit, visit_id, day=day, days=days, budget=budget)
-    if kind is PlanKind.ABSENCE:
+        asking = asking_for(unit, budget, visit_id=visit_id)
+        desk = laid_out(unit, days_at(unit, day, days), asking)
+        _check_placeable(desk, visit)
+    elif kind is PlanKind.ABSENCE:
         if technician_id is None:
             raise Invalid("Say who is away.", fields={"technician_id": ["Missing."]})
-        return absence(unit, technician_id, day=day, days=days, budget=budget)
-    return cancellation(unit, day=day, days=days)
+        asking = asking_for(unit, budget, technician_id=technician_id)
+        desk = laid_out(unit, days_at(unit, day, days), asking)
+        if str(technician_id) not in desk.terms.away:
+            raise Invalid("Nobody is noted as away on these days.")
+    else:
+        # What waits may fill a gap; nobody is moved for it.
+        asking = asking_for(unit, 0)
+        desk = laid_out(unit, days_at(unit, day, days), asking)
+    return asking, desk
+
+
+def _check_placeable(desk: Desk, visit: Row) -> None:
+    if visit.state in FINISHED or visit.state in UNDER_WAY or visit.state is VisitState.CANCELLED:
+        raise Conflict("This visit has begun or is over.", state=visit.state.value)
+    if any(row.id == visit.id for row in desk.visits):
+        if str(visit.id) not in {one.id for one in desk.pieces().visits}:
+            raise Conflict("This visit is promised for a later day.")
+        return
+    if visit.day is not None and visit.day > desk.day.dates[-1]:
+        raise Conflict("This visit is planned for a later day.", day=visit.day.isoformat())
+    if (
+        visit.day is not None
+        and desk.day.date_of(desk.day.seconds(desk.now)) <= visit.day < desk.day.day
+    ):
+        raise Conflict("This visit is planned for an earlier day.", day=visit.day.isoformat())
+    raise Conflict(ORDER_WAITS)
 
 
 def emergency(
@@ -97,32 +160,14 @@ def emergency(
 ) -> Replan:
     """Return where a visit could go now, with as little moved as can be.
 
-    Raises NotFound, Conflict for a visit that is under way, over, waiting or of a later day, NotReady.
+    Raises as `answer` does.
     """
-    visit = visit_for(unit, visit_id)
-    if visit.state in FINISHED or visit.state in UNDER_WAY or visit.state is VisitState.CANCELLED:
-        raise Conflict("This visit has begun or is over.", state=visit.state.value)
-    asking = asking_for(unit, budget, visit_id=visit_id)
-    desk = laid_out(unit, days_at(unit, day, days), asking)
-    if all(row.id != visit_id for row in desk.visits):
-        if visit.day is not None and visit.day > day:
-            raise Conflict("This visit is planned for a later day.", day=visit.day.isoformat())
-        raise Conflict("The order of this visit waits. Let it go on first.")
-    return _answered(desk, PlanKind.EMERGENCY, asking, wanted=[str(visit_id)])
+    return answer(unit, PlanKind.EMERGENCY, day=day, days=days, visit_id=visit_id, budget=budget)
 
 
-def absence(
-    unit: Unit, technician_id: UUID, *, day: date, days: int = 1, budget: int | None = None
-) -> Replan:
-    """Return who could take what an engineer cannot make who is away, or late.
-
-    Raises Invalid when they are not away on these days, NotReady.
-    """
-    asking = asking_for(unit, budget, technician_id=technician_id)
-    desk = laid_out(unit, days_at(unit, day, days), asking)
-    if str(technician_id) not in desk.terms.away:
-        raise Invalid("Nobody is noted as away on these days.")
-    lost = [
+def _lost(desk: Desk, technician_id: UUID | None) -> list[str]:
+    """Return what stands with an engineer at an hour and has not begun."""
+    return [
         str(row.id)
         for row in desk.visits
         if row.technician_id == technician_id
@@ -130,18 +175,6 @@ def absence(
         and row.day is not None
         and row.arrives_at is not None
     ]
-    return _answered(desk, PlanKind.ABSENCE, asking, lost=lost)
-
-
-def cancellation(unit: Unit, *, day: date, days: int = 1) -> Replan:
-    """Return which of the visits that wait would fit into the plan as it is; nothing else moves.
-
-    Raises NotReady.
-    """
-    asking = asking_for(unit, 0)
-    desk = laid_out(unit, days_at(unit, day, days), asking)
-    waiting = [str(row.id) for row in desk.visits if row.technician_id is None]
-    return _answered(desk, PlanKind.CANCELLATION, asking, wanted=waiting, only_gains=True)
 
 
 def _answered(
@@ -155,8 +188,6 @@ def _answered(
 ) -> Replan:
     problem = desk.problem()
     known = {visit.id: visit for visit in problem.visits}
-    if wanted and not only_gains and wanted[0] not in known:
-        raise Conflict("This visit is promised for a later day.")
     begun, known_at = standing(problem, desk.holders()), _known(problem)
     live, failing = _without_failing(problem, begun, set(lost))
     placed = places_of(live).keys()

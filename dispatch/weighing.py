@@ -27,13 +27,19 @@ USUAL = prices_of(_AS_BUILT)
 
 def wrong(prices: Prices) -> dict[str, list[str]]:
     """Return what is wrong with each of the prices, by name; nothing when all of them are good."""
-    return {
-        name: ["There is no price of this name."]
-        if name not in USUAL
-        else ["A price must be between 0 and 1,000,000,000."]
-        for name, price in prices.items()
-        if name not in USUAL or not 0 <= price <= LARGEST_PENALTY
-    }
+    found = {name: _wrong(name, price) for name, price in prices.items()}
+    return {name: [message] for name, message in found.items() if message is not None}
+
+
+def _wrong(name: str, price: int) -> str | None:
+    if name not in USUAL:
+        return "There is no price of this name."
+    if name.startswith("unplaced.") and price < 1:
+        # For nothing the planner would rather leave every visit out.
+        return "Leaving a visit out must cost at least 1."
+    if not 0 <= price <= LARGEST_PENALTY:
+        return "A price must be between 0 and 1,000,000,000."
+    return None
 
 
 def weights_of(*prices: Prices) -> Weights:

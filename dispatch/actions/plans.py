@@ -27,6 +27,7 @@ from people.models import Technician
 from people.permissions import require
 from people.queries import technician_for
 from work.models import Visit
+from work.queries import visit_for
 
 # What leaving out an emergency costs while others are moved for it.
 ABOVE_ALL = 10_000_000
@@ -55,15 +56,19 @@ def ask_plan(
 
     `supposed` is what is to be different from usual, as `Asking` names it: with any of it the plan
     answers what would be if.
-    Raises NotFound for a technician who is not there, Invalid for a day that is over and for prices
-    that are none.
+    Raises NotFound for a technician or a visit that is not there, Invalid for a day that is over, for
+    nobody to plan for and for prices that are none.
     """
     require(unit.actor, "plan.change")
     if day < today_of(unit):
         raise Invalid("A day that is over cannot be planned.", fields={"day": ["Over."]})
     asking = Asking.of(technician_ids=technician_ids, **supposed)
-    for one in technician_ids or ():
+    if technician_ids is not None and not technician_ids:
+        raise Invalid("Choose somebody to plan for.", fields={"technician_ids": ["Missing."]})
+    for one in (*(technician_ids or ()), *supposed.get("without", ())):
         technician_for(unit, one)
+    for one in supposed.get("left_out", ()):
+        visit_for(unit, one)
     if bad := wrong(asking.weights):
         raise Invalid("These prices cannot be taken.", fields=bad)
     kind = PlanKind.WHAT_IF if asking.is_what_if else PlanKind.PLAN

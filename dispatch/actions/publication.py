@@ -1,7 +1,7 @@
 """From a proposal to the plan that runs: whole, or the visits that are chosen."""
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +11,7 @@ from dispatch.days import plan_of, who_of
 from dispatch.desk import days_at, laid_out
 from dispatch.events import PlanPublished
 from dispatch.models import DayPlan, PlanState
-from dispatch.queries import plan_for
+from dispatch.queries import plan_for, today_of
 from dispatch.sentences import said
 from dispatch.standing import fresh_breaks, overlaid, standing
 from work.actions import place_visit
@@ -35,7 +35,7 @@ def publish_plan(
 
     With `visit_ids` or `technician_ids` only those visits, and those that are given to or taken from
     those technicians, are taken over; the rest of the proposal stays on the table.
-    Raises NotFound; Conflict when there is nothing to publish, and `would_break` when a part alone
+    Raises NotFound; Conflict when there is nothing to publish or its days are over, and `would_break` when a part alone
     breaks a rule that the whole does not.
     """
     plan = plan_for(unit, plan_id, change=True)
@@ -43,6 +43,9 @@ def publish_plan(
         return plan
     if plan.state is not PlanState.PROPOSED:
         raise Conflict("Only a finished proposal can be published.", state=plan.state.value)
+    first, last = plan.day, plan.day + timedelta(days=plan.days - 1)
+    if last < (today := today_of(unit)):
+        raise Conflict("The days of this plan are over.", day=last.isoformat())
     places = _places(plan)
     rows = {str(row.id): row for row in _taken(unit, places)}
     refused: Refused = []
@@ -55,6 +58,7 @@ def publish_plan(
         if (wanted is None or name in wanted)
         and name not in plan.published
         and _unchanged(plan, name, rows.get(name), refused)
+        and _is_of(rows[name], first, last, today, refused)
     }
     if wanted is not None:
         _check_part(unit, plan, ready.keys())
@@ -118,6 +122,20 @@ def _unchanged(plan: DayPlan, name: str, row: Visit | None, refused: Refused) ->
             "visit_id": name,
             "code": "changed",
             "message": "This visit was changed after the plan was made; it was left as it is.",
+        }
+    )
+    return False
+
+
+def _is_of(row: Visit, first: date, last: date, today: date, refused: Refused) -> bool:
+    """Return whether a visit is of the plan's days, left over or without a day; name it if it is of another."""
+    if row.day is None or row.day < today or first <= row.day <= last:
+        return True
+    refused.append(
+        {
+            "visit_id": str(row.id),
+            "code": "changed",
+            "message": "This visit is planned for another day; it was left as it is.",
         }
     )
     return False

@@ -1,14 +1,14 @@
 """Answers to what happens: kept as proposals, never published by themselves."""
 
 from datetime import date
+from typing import Any
 from uuid import UUID
 
 from core.unit import Unit
 from dispatch.actions.plans import new_plan, write_answer
-from dispatch.asking import Asking
 from dispatch.events import PlanAsked
 from dispatch.models import DayPlan, PlanKind, PlanState
-from dispatch.replanning import Replan
+from dispatch.replanning import Replan, asked
 from people.permissions import require
 
 
@@ -30,10 +30,13 @@ def keep_instead(unit: Unit, plan_id: UUID, replan: Replan) -> None:
 
 
 def search_replan(
-    unit: Unit, *, kind: PlanKind, day: date, days: int, asking: Asking, seconds: int
+    unit: Unit, *, kind: PlanKind, day: date, days: int = 1, seconds: int, **about: Any
 ) -> DayPlan:
-    """Ask for an answer that is searched for longer, within the same budget; a job works it out."""
-    require(unit.actor, "plan.change")
+    """Ask for an answer that is searched for longer, within the same budget; a job works it out.
+
+    `about` and what is refused are as `dispatch.replanning.asked` has them.
+    """
+    asking, _ = asked(unit, kind, day=day, days=days, **about)
     plan = new_plan(unit, day, days, asking, kind=kind, seconds=seconds)
     unit.record(PlanAsked(plan.id))
     return plan

@@ -213,12 +213,10 @@ def test_a_longer_search_keeps_to_the_budget_too(make: Maker) -> None:
     ann, ben = make.technician("Ann"), make.technician("Ben")
     full = [*booked(make, ann, priority=4), *booked(make, ben, priority=4)]
     burst = urgent(make)
-    with reading(make.system) as unit:
-        asking = replanning.asking_for(unit, 1, visit_id=burst.id)
     plan = perform(
         make.system,
         lambda unit: dispatch.search_replan(
-            unit, kind=PlanKind.EMERGENCY, day=a_day(), days=1, asking=asking, seconds=1
+            unit, kind=PlanKind.EMERGENCY, day=a_day(), visit_id=burst.id, budget=1, seconds=1
         ),
     )
     jobs.drain()
