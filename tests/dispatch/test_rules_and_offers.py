@@ -28,11 +28,22 @@ def _rested() -> Iterator[None]:
     planner.close()
 
 
-@given(st.dictionaries(st.sampled_from(sorted(USUAL)), st.integers(0, 10**9)))
+@given(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            name: st.integers(1 if name.startswith("unplaced.") else 0, 10**9) for name in USUAL
+        },
+    )
+)
 def test_prices_by_name_are_the_planner_s_weights_and_back(prices: dict[str, int]) -> None:
     assert wrong(prices) == {}
     assert prices_of(weights_of(prices)) == USUAL | prices
     assert weights_of({}) == Weights()
+
+
+def test_leaving_a_visit_out_is_never_free() -> None:
+    assert set(wrong({"unplaced.2": 0, "late.2": 0, "travel": 0})) == {"unplaced.2"}
 
 
 def test_the_manager_sets_prices_and_only_what_differs_is_kept(make: Maker) -> None:
