@@ -24,6 +24,7 @@ from api.herd import WAITED, Gate
 from api.packing import packed
 from core.actor import Actor
 from core.settings import Settings
+from core.shapes import LARGEST_NUMBER
 from core.tenancy import snapshot
 from people.models import DeviceState
 from people.permissions import require
@@ -47,7 +48,6 @@ _PUSH_FIELDS = {
     "mutations",
 }
 _MOST_UNSENT = 10_000_000
-_LARGEST_NUMBER = 2**53 - 1
 
 Wsgi = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
@@ -94,29 +94,30 @@ class Glance:
         environ: dict[str, Any],
         start_response: Any,
     ) -> Iterable[bytes]:
+        status, line = (204, "204 NO CONTENT") if answer.body is None else (200, "200 OK")
         headers = [*common_headers(self.settings, name), ("Cache-Control", "no-store")]
-        status, body = ("204 NO CONTENT", ()) if answer.body is None else ("200 OK", (answer.body,))
+        content: tuple[bytes, ...] = ()
         if answer.body is not None:
-            content, more = packed(answer.body, environ.get("HTTP_ACCEPT_ENCODING", ""))
-            body = (content,)
+            body, more = packed(answer.body, environ.get("HTTP_ACCEPT_ENCODING", ""))
+            content = (body,)
             headers += [
                 *more,
                 ("Content-Type", "application/json"),
-                ("Content-Length", str(len(content))),
+                ("Content-Length", str(len(body))),
             ]
         took = time.perf_counter() - begun
-        health.observe("POST", path, int(status[:3]), took)
+        health.observe("POST", path, status, took)
         log.info(
             "request",
             request_id=name,
             method="POST",
             path=path,
-            status=int(status[:3]),
+            status=status,
             ms=round(took * 1000, 1),
             actor=str(answer.actor.account_id),
         )
-        start_response(status, headers)
-        return body
+        start_response(line, headers)
+        return content
 
     @contextmanager
     def _passing(self, name: str, environ: dict[str, Any]) -> Iterator[None]:
@@ -228,7 +229,7 @@ def _is_usual_push(said: dict[str, Any]) -> bool:
         and version.strip() == version
         and _whole(said.get("schema"), 0, 1000)
         and _whole(said.get("unsent", 0), 0, _MOST_UNSENT)
-        and _whole(said.get("confirmed_seq", 0), 0, _LARGEST_NUMBER)
+        and _whole(said.get("confirmed_seq", 0), 0, LARGEST_NUMBER)
         and isinstance(said.get("device_time"), str | None)
         and "\x00" not in (said.get("device_time") or "")
         and isinstance(mutations, list)

@@ -1,7 +1,7 @@
 """Questions about a plan that stands, timed: emergencies, windows to offer, candidates, reasons."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from random import Random
 from statistics import mean, median
@@ -149,10 +149,10 @@ def large_days(seconds: Sequence[float]) -> None:
     print(f"  reasons for all of 30 x 250: {time.perf_counter() - began - 1.0:.1f} s")
 
 
-def _median(ask: object) -> float:
+def _median(ask: Callable[[], object]) -> float:
     took = []
     for _ in range(7):
         began = time.perf_counter()
-        ask()  # type: ignore[operator]
+        ask()
         took.append((time.perf_counter() - began) * 1000)
     return median(took)
