@@ -79,9 +79,11 @@ def _engineer(unit: Unit) -> Technician:
     return technician
 
 
-def _consent(unit: Unit, technician_id: UUID) -> PositionConsent | None:
+def _consent(unit: Unit, technician_id: UUID, *, lock: bool = False) -> PositionConsent | None:
     query = select(PositionConsent).where(PositionConsent.technician_id == technician_id)
-    return unit.session.scalar(query)
+    # A position told and the word taken back at the same moment: one waits for the other, so that
+    # none is kept after the word was taken back.
+    return unit.session.scalar(query.with_for_update() if lock else query)
 
 
 def sharing(unit: Unit) -> dict[str, Any]:
@@ -101,7 +103,7 @@ def _told(consent: PositionConsent | None) -> dict[str, Any]:
 def share_position(unit: Unit) -> dict[str, Any]:
     """Let the office see where one is, from now on and until one says otherwise."""
     technician = _engineer(unit)
-    consent = _consent(unit, technician.id)
+    consent = _consent(unit, technician.id, lock=True)
     if consent is None:
         consent = unit.add(
             PositionConsent(id=new_id(), technician_id=technician.id, given_at=unit.happened_at)
@@ -114,7 +116,7 @@ def share_position(unit: Unit) -> dict[str, Any]:
 def stop_sharing(unit: Unit) -> dict[str, Any]:
     """Take the consent back; what was known is forgotten at once."""
     technician = _engineer(unit)
-    consent = _consent(unit, technician.id)
+    consent = _consent(unit, technician.id, lock=True)
     if consent is not None and consent.withdrawn_at is None:
         consent.withdrawn_at = unit.happened_at
     unit.session.execute(sa.delete(Position).where(Position.technician_id == technician.id))
@@ -136,7 +138,7 @@ def report_position(
         message = "A position is told when it is new, or not at all."
         raise Invalid(message, fields={"at": [message]})
     at = min(at, now)
-    consent = _consent(unit, technician.id)
+    consent = _consent(unit, technician.id, lock=True)
     if consent is None or consent.withdrawn_at is not None:
         raise Conflict("You do not share your position.", code="not_sharing")
     if not on_shift(technician, at, ZoneInfo(organisation_of(unit).timezone)):

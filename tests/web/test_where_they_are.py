@@ -51,7 +51,13 @@ def test_a_position_is_shown_while_a_visit_is_under_way_and_gone_when_the_engine
     board = desk.sign_in(make.account("dispatcher"))
     expect(board.get_by_title("Ann, 0 min ago")).to_be_visible()
 
-    told.get_by_role("button", name="Stop").click()
+    # The phone says no at once and tells the office after it, which may take a moment.
+    with phone.expect_response(
+        lambda answer: (
+            answer.request.method == "DELETE" and answer.url.endswith("/v1/positions/consent")
+        )
+    ):
+        told.get_by_role("button", name="Stop").click()
     expect(told).to_have_count(0)
     expect(switch).not_to_be_checked()
     with reading(make.system) as unit:
