@@ -4,7 +4,7 @@ import gc
 import sys
 from typing import Any
 
-worker_class = "gthread"
+worker_class = "api.serving.LingeringWorker"
 workers = 1
 threads = 64
 control_socket_disable = True
