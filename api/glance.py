@@ -7,8 +7,7 @@ view as it came: there is one place that refuses and says why.
 
 import io
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -30,6 +29,7 @@ from people.models import DeviceState
 from people.permissions import require
 from people.signin import actor_for, known_by, org_of
 from sync import contacts, pull, push
+from sync.group_commit import GroupCommit
 from sync.schemas import MOST_MUTATIONS
 
 log = structlog.get_logger("api")
@@ -119,21 +119,16 @@ class Glance:
         start_response(line, headers)
         return content
 
-    @contextmanager
-    def _passing(self, name: str, environ: dict[str, Any]) -> Iterator[None]:
-        """Wait at the gate that the views stand behind too, but nobody waits twice."""
-        gate: Gate = self.app.extensions["fieldwright.gates"][name]
-        environ[WAITED] = True
-        with gate.passing():
-            yield
-
     def _pull(self, environ: dict[str, Any], _name: str) -> _Answer | None:
         """Answer a pull; None when the view has to look."""
         said, token = _said(environ, LARGEST_PULL), _token(environ)
         if said is None or token is None or not _is_usual_pull(said):
             return None
         device_id = UUID(said["device_id"])
-        with self._passing("pull", environ):
+        pulls: Gate = self.app.extensions["fieldwright.pulls"]
+        # The views stand behind the same gate, but nobody waits twice.
+        environ[WAITED] = True
+        with pulls.passing():
             actor, _ = actor_for(token)
             if not _may_sync(actor, device_id):
                 return None
@@ -173,9 +168,11 @@ class Glance:
         actor, _ = actor_for(token)
         if not _may_sync(actor, device_id):
             return None
-        with self._passing("push", environ):
-            speaker = actor.with_request(name).speaking(environ.get("HTTP_ACCEPT_LANGUAGE", ""))
-            done = push.push(speaker, **(said | {"device_id": device_id}))
+        speaker = actor.with_request(name).speaking(environ.get("HTTP_ACCEPT_LANGUAGE", ""))
+        batch = push.read(speaker, **(said | {"device_id": device_id}))
+        pushes: GroupCommit = self.app.extensions["fieldwright.pushes"]
+        environ[WAITED] = True
+        done = pushes.apply(batch)
         if len(self._spoke) >= MOST_SPOKE:
             self._spoke.clear()
         self._spoke.add(device_id)

@@ -4,7 +4,6 @@ A server that takes everybody in makes everybody slow until nobody is answered i
 says when to come again keeps those quick whom it serves, and the others lose nothing but seconds.
 """
 
-import random
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,8 +16,6 @@ WAIT_S = 2.0
 AT_THE_GATE = 32
 # Where a request notes that it has stood in the queue.
 WAITED = "fieldwright.waited"
-# Spread over this, those who were sent away together do not come back together.
-AGAIN_FROM_S, AGAIN_TO_S = 2, 12
 
 
 class Gate:
@@ -39,10 +36,7 @@ class Gate:
         Raises Busy, with when to come again.
         """
         if not (self._slots.acquire(blocking=False) or (not waited and self._queued())):
-            raise Busy(
-                "We are busy just now. Please try again in a moment.",
-                retry_after=random.randint(AGAIN_FROM_S, AGAIN_TO_S),  # noqa: S311 - jitter
-            )
+            raise Busy.soon()
         try:
             yield
         finally:

@@ -14,7 +14,7 @@ from gunicorn.workers.gthread import TConn, ThreadWorker
 LINGER_MS = 20
 
 
-class LingeringWorker(ThreadWorker):  # type: ignore[misc]
+class LingeringWorker(ThreadWorker):
     """Serves as gunicorn's threaded worker does, but stays with a connection while it goes on speaking."""
 
     def handle(self, conn: TConn) -> Any:

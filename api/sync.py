@@ -10,7 +10,7 @@ from flask.blueprints import BlueprintSetupState
 from flask.views import MethodView
 
 from api.doors import Blueprint, answer, current_actor, settings, token_sent
-from api.herd import WAITED, Gate
+from api.herd import AT_THE_GATE, WAIT_S, WAITED, Gate
 from core.actor import Actor
 from core.errors import Invalid
 from core.shapes import Shape
@@ -18,6 +18,7 @@ from people.permissions import require
 from people.signin import actor_for, check_device
 from people.wiping import acknowledge_wipe
 from sync import contacts, divergence, hints, pull, push
+from sync.group_commit import GroupCommit
 from sync.schemas import (
     DeviceOnly,
     DivergenceIn,
@@ -46,22 +47,24 @@ blp = Blueprint(
 def _set_up_gates(state: BlueprintSetupState) -> None:
     # Pulls are kept apart, so that a morning's pushes do not stand in the way of those who only look.
     at_once = state.app.extensions["fieldwright"].sync_at_once
-    state.app.extensions["fieldwright.gates"] = {"push": Gate(at_once), "pull": Gate(at_once)}
+    line = max(at_once, AT_THE_GATE - at_once)
+    state.app.extensions["fieldwright.pushes"] = GroupCommit(at_once, wait=WAIT_S, line=line)
+    state.app.extensions["fieldwright.pulls"] = Gate(at_once)
 
 
 blp.record(_set_up_gates)
 
 
-def _passing(name: str) -> AbstractContextManager[None]:
-    gate: Gate = current_app.extensions["fieldwright.gates"][name]
+def _looking() -> AbstractContextManager[None]:
+    gate: Gate = current_app.extensions["fieldwright.pulls"]
     return gate.passing(waited=WAITED in request.environ)
 
 
 def _push(data: dict[str, Any]) -> dict[str, Any]:
     # A device that was cut off may still say what it has to say; it is kept for a person.
     actor = current_actor(any_device=True)
-    with _passing("push"):
-        return push.push(actor, **data)
+    pushes: GroupCommit = current_app.extensions["fieldwright.pushes"]
+    return pushes.apply(push.read(actor, **data), waited=WAITED in request.environ)
 
 
 def _reader() -> Actor:
@@ -79,7 +82,7 @@ def _behind(token: str) -> Actor:
 
 def _pull(data: dict[str, Any]) -> bytes | None:
     actor = _reader()
-    with _passing("pull"):
+    with _looking():
         page = pull.pull(actor, snapshot=g.get("snapshot"), **data)
     contacts.note_pull(actor, data["device_id"])
     return page
@@ -154,7 +157,7 @@ class Repair(MethodView):
     def post(self, data: dict[str, Any]) -> Response:
         """Find where a scope differs by 256 sums, then fetch only what differs."""
         actor = _reader()
-        with _passing("pull"):
+        with _looking():
             return _json(divergence.repair(actor, **data))
 
 

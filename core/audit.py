@@ -72,6 +72,7 @@ heads: Any = AuditHead.__table__
 class Change:
     """What one row was and what it has become, by which action; only the fields that differ."""
 
+    actor: Actor
     entity: str
     entity_id: str
     action: str
@@ -106,25 +107,52 @@ _BEGIN = (
 _CLOSE = "UPDATE audit_head SET hash = {0} WHERE org_id = {0} AND lane = {0}"
 
 
-def write(connection: sa.Connection, actor: Actor, changes: list[Change]) -> None:
-    """Append the changes to the actor's chain.
+def write(connection: sa.Connection, org_id: UUID, changes: list[Change]) -> None:
+    """Append the changes, each to the chain of who made it.
 
-    The head is the last lock of a transaction, held until its commit is visible.
+    The heads are the last locks of a transaction, taken in the order of lanes and held until its
+    commit is visible.
     """
-    if not changes:
+    lanes: dict[int, list[Change]] = {}
+    for change in changes:
+        lanes.setdefault(lane_of(change.actor), []).append(change)
+    if not lanes:
         return
     sqlite = connection.dialect.name == "sqlite"
-    org: Any = actor.org_id.hex if sqlite else actor.org_id
+    org: Any = org_id.hex if sqlite else org_id
     mark = "?" if sqlite else "%b"
-    lane = lane_of(actor)
-    place = (len(changes), org, lane)
-    taken = driver.run(connection, _TAKE.format(mark), place).fetchone()
-    if taken is None:
-        taken = driver.run(connection, _BEGIN.format(mark), (*place, _FIRST)).fetchone()
-    n, previous = taken[0], bytes(taken[1])
     now = clock.now()
-    rows = []
+    ordered = sorted(lanes)
+    take = _TAKE.format(mark)
+    # All are asked for before the first answer is waited for.
+    asked = [driver.run(connection, take, (len(lanes[lane]), org, lane)) for lane in ordered]
+    rows: list[dict[str, Any]] = []
+    ends = []
+    for lane, answer in zip(ordered, asked, strict=True):
+        taken = answer.fetchone()
+        if taken is None:
+            place = (len(lanes[lane]), org, lane, _FIRST)
+            taken = driver.run(connection, _BEGIN.format(mark), place).fetchone()
+        last = _chained(rows, org_id, lane, lanes[lane], now, n=taken[0], previous=bytes(taken[1]))
+        ends.append((last, org, lane))
+    bulk.insert(connection, entries, rows)
+    for end in ends:
+        driver.run(connection, _CLOSE.format(mark), end)
+
+
+def _chained(
+    rows: list[dict[str, Any]],
+    org_id: UUID,
+    lane: int,
+    changes: list[Change],
+    now: datetime,
+    *,
+    n: int,
+    previous: bytes,
+) -> bytes:
+    """Add one lane's entries to the rows, the last of them number `n`; return the new end of the chain."""
     for number, change in enumerate(changes, start=n - len(changes) + 1):
+        actor = change.actor
         entry = orjson.dumps(
             {
                 "lane": lane,
@@ -145,7 +173,7 @@ def write(connection: sa.Connection, actor: Actor, changes: list[Change]) -> Non
         previous = _following(previous, entry)
         rows.append(
             {
-                "org_id": actor.org_id,
+                "org_id": org_id,
                 "lane": lane,
                 "n": number,
                 "at": now,
@@ -157,8 +185,7 @@ def write(connection: sa.Connection, actor: Actor, changes: list[Change]) -> Non
                 "hash": previous,
             }
         )
-    bulk.insert(connection, entries, rows)
-    driver.run(connection, _CLOSE.format(mark), (previous, org, lane))
+    return previous
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,10 @@
 """Refusals in the words of the business. A door translates each once into its own language."""
 
+import random
 from typing import Any
+
+# Spread over this, those who were sent away together do not come back together.
+AGAIN_FROM_S, AGAIN_TO_S = 2, 12
 
 
 class DomainError(Exception):
@@ -91,3 +95,11 @@ class Busy(DomainError):
     """Try again in a moment."""
 
     code = "busy"
+
+    @classmethod
+    def soon(cls) -> "Busy":
+        """Return the refusal that sends somebody away for some seconds; those sent away together do not come back together."""
+        return cls(
+            "We are busy just now. Please try again in a moment.",
+            retry_after=random.randint(AGAIN_FROM_S, AGAIN_TO_S),  # noqa: S311 - jitter
+        )

@@ -508,6 +508,7 @@ def _number(connection: sa.Connection, org_id: UUID, nodes: dict[Link, _Node]) -
     numbers = _scope_numbers(connection, org_id, names)
     now = clock.now()
     rows = []
+    advanced: list[tuple[str, list[_Node], Any]] = []
     for name in sorted(moved, key=numbers.__getitem__):
         # What is referred to comes first, so that a page holds few dangling references.
         members = sorted(moved[name], key=lambda node: (-node.rank, node.entity, node.id))
@@ -518,7 +519,11 @@ def _number(connection: sa.Connection, org_id: UUID, nodes: dict[Link, _Node]) -
             if node.after(name):
                 total += digest(node.entity, node.id, node.version)
             rows_delta += node.after(name) - node.before(name)
-        last = _advance(connection, numbers[name], len(members), rows_delta, total % 2**64)
+        answer = _advance(connection, numbers[name], len(members), rows_delta, total % 2**64)
+        advanced.append((name, members, answer))
+    # All were asked for before the first answer is waited for.
+    for name, members, answer in advanced:
+        last = int(answer.fetchone()[0])
         for seq, node in enumerate(members, start=last - len(members) + 1):
             rows.append(_entry(org_id, numbers[name], node, seq, name, now))
     bulk.insert(connection, entries, rows, keep=("scope_no", "document_no"), replace=_MOVING)
@@ -640,9 +645,11 @@ _ADVANCES = {
 }
 
 
-def _advance(connection: sa.Connection, scope_no: int, by: int, rows_delta: int, total: int) -> int:
-    """Take `by` numbers; the row stays locked until the commit, so that numbers follow commits."""
+def _advance(connection: sa.Connection, scope_no: int, by: int, rows_delta: int, total: int) -> Any:
+    """Take `by` numbers; the row stays locked until the commit, so that numbers follow commits.
+
+    Returns the driver's cursor, which knows the last of them.
+    """
     low, high = total & 0xFFFFFFFF, total >> 32
     values = (by, rows_delta, low, high, low, scope_no)
-    moved = driver.run(connection, _ADVANCES[connection.dialect.name], values)
-    return int(moved.fetchone()[0])
+    return driver.run(connection, _ADVANCES[connection.dialect.name], values)

@@ -8,7 +8,7 @@ import contextlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -40,12 +40,21 @@ class Notice:
     details: dict[str, Any]
 
 
+class Saying(NamedTuple):
+    """One of several things about to be done together: who says it, of which row, with what."""
+
+    actor: Actor
+    subject: UUID
+    args: dict[str, Any]
+
+
 @dataclass(slots=True)
 class Step:
-    """One of several things done in one transaction: its name, its time, what it touched and changed."""
+    """One of several things done in one transaction: its name, its time, who does it, what it touched and changed."""
 
     action: str
     happened_at: datetime
+    actor: Actor
     rows: dict[int, Any] = field(default_factory=dict)
     changed: dict[int, Synced] = field(default_factory=dict)
     made: int = 0
@@ -363,6 +372,20 @@ class Unit:
         nested.commit()
 
     @contextlib.contextmanager
+    def acting(self, actor: Actor) -> Iterator[None]:
+        """Let somebody else of the same organisation act in this transaction for a while.
+
+        Raises RuntimeError for anybody of another one.
+        """
+        if actor.org_id != self.org_id:
+            raise RuntimeError("Two organisations never share a transaction.")
+        before, self.actor = self.actor, actor
+        try:
+            yield
+        finally:
+            self.actor = before
+
+    @contextlib.contextmanager
     def step(self, action: str, happened_at: datetime) -> Iterator[Step]:
         """Do one of several things in this transaction, under its own name and at its own time.
 
@@ -370,7 +393,7 @@ class Unit:
         leaves what it has changed so far in the session; ask `changed_by`.
         """
         self.action, self.happened_at = action, happened_at
-        self._step = step = Step(action, happened_at)
+        self._step = step = Step(action, happened_at, self.actor)
         try:
             yield step
         finally:
@@ -401,7 +424,7 @@ class Unit:
         with driver.without_waiting(connection):
             self.queued += jobs.enqueue_listeners(connection, self.org_id, self.events)
             feed.write(connection, self.org_id, rendered)
-            audit.write(connection, self.actor, self._merged_changes())
+            audit.write(connection, self.org_id, self._merged_changes())
         self.session.commit()
         if self.queued:
             jobs.wake()
@@ -443,6 +466,7 @@ class Unit:
     ) -> None:
         step = self._step_of.get(id(row)) or self._step
         change = audit.Change(
+            actor=step.actor if step else self.actor,
             entity=type(row).__tablename__,
             entity_id=_key(row),
             action=step.action if step else self.action,
@@ -475,7 +499,9 @@ class Unit:
 
     def _touch(self, row: Merged, names: list[str]) -> list[str]:
         """Note at which version, and by which device, each field is being changed."""
-        device = self.actor.device_id.hex if self.actor.device_id else None
+        step = self._step_of.get(id(row)) or self._step
+        actor = step.actor if step else self.actor
+        device = actor.device_id.hex if actor.device_id else None
         if changed := [name for name in names if name not in _COUNTED]:
             at: Any = row.version + 1
             row.touched = row.touched | dict.fromkeys(changed, [at, device] if device else at)

@@ -13,7 +13,7 @@ import marshmallow as ma
 
 from core.errors import Invalid
 from core.shapes import Shape
-from core.unit import Unit
+from core.unit import Saying, Unit
 from parts.actions import receive_slip
 from parts.schemas import ReceiveSlip
 from sync.schemas import messages_of
@@ -45,8 +45,7 @@ class Mutation:
     it is. `merged` are the fields that are merged one by one against the version the phone saw, and
     whose value stands where both sides changed one: the office's, or text of both.
 
-    `gather` reads together what a group of such mutations will ask for, given their subjects and
-    arguments. An action with one does no harm when it fails: it checks all before it changes
+    `gather` reads together what a group of such mutations will ask for, of one phone or of several. An action with one does no harm when it fails: it checks all before it changes
     anything, or is done again behind a savepoint. `clocked` are arguments that were read off the
     phone's clock, and are put right with it.
     """
@@ -58,7 +57,7 @@ class Mutation:
     fact: bool = True
     makes_id: bool = False
     merged: dict[str, str] = field(default_factory=dict)
-    gather: Callable[[Unit, list[tuple[UUID, dict[str, Any]]]], None] | None = None
+    gather: Callable[[Unit, list[Saying]], None] | None = None
     clocked: tuple[str, ...] = ()
 
 

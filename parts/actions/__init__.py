@@ -3,6 +3,7 @@
 from parts.actions.catalogue import add_part, add_place, assign_van, replace_part
 from parts.actions.ledger import (
     Consumption,
+    Use,
     adjust_stock,
     consume_part,
     correct_transfer,
@@ -26,6 +27,7 @@ from parts.actions.vans import propose_replenishment, set_van_level
 
 __all__ = [
     "Consumption",
+    "Use",
     "add_part",
     "add_place",
     "adjust_stock",

@@ -10,7 +10,7 @@ which the facts arrive does not matter.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID, uuid5
 
 from sqlalchemy import func, select
@@ -453,39 +453,44 @@ def _position_at(unit: Unit, account: StockAccount, place: Place, moment: dateti
     return total
 
 
-def expect_uses(
-    unit: Unit, van_place_id: UUID | None, uses: Sequence[tuple[UUID, UUID, UUID | None]]
-) -> None:
-    """Read and lock together what the use of many parts from one van needs: (use, part, machine) each."""
-    if van_place_id is None:
-        return
-    unit.expect(Part, [part_id for _, part_id, _ in uses])
-    unit.expect(Place, [van_place_id, *(asset_place_id(a) for _, _, a in uses if a)])
-    van = unit.get(Place, van_place_id)
-    if van is None:
-        return
-    known = [(part_id, machine) for _, part_id, machine in uses if unit.get(Part, part_id)]
+class Use(NamedTuple):
+    """A part about to be used: the id of the use, which part, from which van, in which machine."""
+
+    id: UUID
+    part_id: UUID
+    van_place_id: UUID
+    asset_id: UUID | None
+
+
+def expect_uses(unit: Unit, uses: Sequence[Use]) -> None:
+    """Read and lock together what the use of many parts needs."""
+    unit.expect(Part, [use.part_id for use in uses])
+    machines = [asset_place_id(use.asset_id) for use in uses if use.asset_id]
+    unit.expect(Place, [*(use.van_place_id for use in uses), *machines])
+    known = [
+        use
+        for use in uses
+        if unit.get(Part, use.part_id) and unit.get(Place, use.van_place_id) is not None
+    ]
     used = {
-        account_id_of(place.id, part_id): (place, part_id)
-        for part_id, machine in known
-        for place in [asset_place(unit, machine)]
+        account_id_of(place.id, use.part_id): (place, use.part_id)
+        for use in known
+        for place in [asset_place(unit, use.asset_id)]
     }
-    places = (van.id, unexplained_place_id(van.id))
-    held = _locked(
-        unit, {*used, *(account_id_of(place, part_id) for part_id, _ in known for place in places)}
-    )
+    vans = {
+        account_id_of(place_id, use.part_id)
+        for use in known
+        for place_id in (use.van_place_id, unexplained_place_id(use.van_place_id))
+    }
+    held = _locked(unit, {*used, *vans})
     # The van's own accounts are opened by the use, which also tells the phone of them.
     if missing := sorted(set(used) - set(held)):
         _open_accounts(unit, [used[account_id] for account_id in missing])
         unit.expect(StockAccount, missing, lock=True, again=True)
-    unit.expect(VanStock, [account_id_of(van.id, part_id) for _, part_id, _ in uses])
+    unit.expect(VanStock, [account_id_of(use.van_place_id, use.part_id) for use in uses])
     unit.expect(
         StockTransfer,
-        [
-            transfer_id
-            for use_id, _, _ in uses
-            for transfer_id in (use_id, uuid5(use_id, "unexplained"))
-        ],
+        [transfer_id for use in uses for transfer_id in (use.id, uuid5(use.id, "unexplained"))],
     )
 
 

@@ -7,12 +7,15 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from flask import Flask
 
 from api.app import create_app
-from api.herd import AGAIN_FROM_S, AGAIN_TO_S, Gate
+from api.herd import Gate
 from core.database import Database
-from core.errors import Busy
-from core.unit import reading
+from core.errors import AGAIN_FROM_S, AGAIN_TO_S, Busy
+from core.unit import reading, unit_of_work
+from people.models import Device
+from sync.group_commit import GroupCommit
 from tests.doors import Phone, settings_for
 from tests.makers import Maker
 from work.models import Comment
@@ -33,16 +36,12 @@ def test_h40_phones_that_come_back_together_are_served_or_told_when_to_come_agai
     make: Maker, database: Database, tmp_path: Path
 ) -> None:
     app = create_app(settings_for(tmp_path, FIELDWRIGHT_SYNC_AT_ONCE="1"), db=database)
-    app.extensions["fieldwright.gates"]["push"] = Gate(1, queue=3)
+    app.extensions["fieldwright.pushes"] = GroupCommit(1, wait=2, line=3)
     order = str(make.order().id)
-    phones = []
-    for _ in range(PHONES):
-        account = make.account("technician")
-        make.technician(account=account)
-        phone = Phone(app.test_client(), account.email)
+    phones = phones_of(app, make, PHONES)
+    for place, phone in enumerate(phones):
         for number in range(MUTATIONS):
-            phone.say("comment.add", {"order_id": order, "text": f"{number} of {account.name}"})
-        phones.append(phone)
+            phone.say("comment.add", {"order_id": order, "text": f"{number} of {place}"})
     start = threading.Barrier(PHONES)
     statuses: Counter[int] = Counter()
     waits: list[int] = []
@@ -72,16 +71,36 @@ def test_h40_a_morning_of_pushes_does_not_stand_in_the_way_of_those_who_only_loo
     make: Maker, database: Database, tmp_path: Path
 ) -> None:
     app = create_app(settings_for(tmp_path, FIELDWRIGHT_SYNC_AT_ONCE="1"), db=database)
-    account = make.account("technician")
-    make.technician(account=account)
-    phone = Phone(app.test_client(), account.email)
-    gate = app.extensions["fieldwright.gates"]["push"]
-    gate.wait = 0.01
-    with gate.passing():
+    pushes = app.extensions["fieldwright.pushes"] = GroupCommit(1, wait=0.01, line=3)
+    first, second = phones_of(app, make, 2)
+    second.pull()
+
+    def push(phone: Phone) -> int:
         body = {"device_id": str(phone.device_id), "schema": 2, "mutations": []}
-        assert phone.call("POST", "/v1/sync/push", body).status_code == 503
-        phone.pull()
-    assert phone.call("POST", "/v1/sync/push", body).status_code == 200
+        return phone.call("POST", "/v1/sync/push", body).status_code
+
+    statuses: list[int] = []
+    stuck = threading.Thread(target=lambda: statuses.append(push(first)))
+    with unit_of_work(make.system) as unit:
+        unit.take(Device, first.device_id)
+        stuck.start()
+        while pushes._free:
+            pass
+        assert push(second) == 503
+        second.pull()
+    stuck.join()
+    assert statuses == [200]
+    assert push(second) == 200
+
+
+def phones_of(app: Flask, make: Maker, count: int) -> list[Phone]:
+    """Hire engineers and sign their phones in."""
+    phones = []
+    for _ in range(count):
+        account = make.account("technician")
+        make.technician(account=account)
+        phones.append(Phone(app.test_client(), account.email))
+    return phones
 
 
 def test_a_gate_lets_so_many_in_and_so_many_wait() -> None:

@@ -1,7 +1,6 @@
 """What is only ever added: comments, readings, times and photos."""
 
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select
@@ -10,7 +9,7 @@ from assets.models import Asset
 from core import files
 from core.errors import Gone, Invalid, NotFound
 from core.ids import new_id
-from core.unit import Unit
+from core.unit import Saying, Unit
 from people.permissions import require
 from work.actions.attention import flag_stranger
 from work.events import PhotoArrived
@@ -30,10 +29,10 @@ from work.queries import signoff_of
 LONGEST_TIME = timedelta(days=1)
 
 
-def expect_comments(unit: Unit, sayings: list[tuple[UUID, dict[str, Any]]]) -> None:
+def expect_comments(unit: Unit, sayings: list[Saying]) -> None:
     """Read together what many comments need: their orders, and which of them stand already."""
-    unit.expect(WorkOrder, [order_id for order_id, _ in sayings])
-    unit.expect_new(Comment, [args["id"] for _, args in sayings])
+    unit.expect(WorkOrder, [saying.subject for saying in sayings])
+    unit.expect_new(Comment, [saying.args["id"] for saying in sayings])
 
 
 def add_comment(unit: Unit, order_id: UUID, *, text: str, id: UUID | None = None) -> Comment:
@@ -55,11 +54,11 @@ def add_comment(unit: Unit, order_id: UUID, *, text: str, id: UUID | None = None
     )
 
 
-def expect_readings(unit: Unit, sayings: list[tuple[UUID, dict[str, Any]]]) -> None:
+def expect_readings(unit: Unit, sayings: list[Saying]) -> None:
     """Read together what many readings need: their machines and visits, and which of them stand already."""
-    unit.expect(Asset, [asset_id for asset_id, _ in sayings])
-    unit.expect(Visit, [args.get("visit_id") for _, args in sayings])
-    unit.expect_new(Reading, [args["id"] for _, args in sayings])
+    unit.expect(Asset, [saying.subject for saying in sayings])
+    unit.expect(Visit, [saying.args.get("visit_id") for saying in sayings])
+    unit.expect_new(Reading, [saying.args["id"] for saying in sayings])
 
 
 def add_reading(
@@ -95,10 +94,10 @@ def add_reading(
     )
 
 
-def expect_times(unit: Unit, sayings: list[tuple[UUID, dict[str, Any]]]) -> None:
+def expect_times(unit: Unit, sayings: list[Saying]) -> None:
     """Read together what many time entries need: their visits, and which of them stand already."""
-    unit.expect(Visit, [visit_id for visit_id, _ in sayings])
-    unit.expect_new(TimeEntry, [args["id"] for _, args in sayings])
+    unit.expect(Visit, [saying.subject for saying in sayings])
+    unit.expect_new(TimeEntry, [saying.args["id"] for saying in sayings])
 
 
 def add_time(

@@ -10,8 +10,8 @@ from assets.models import Asset, AssetState, Site
 from core import clock
 from core.errors import Conflict, Forbidden, Gone, Invalid, NotFound
 from core.ids import new_id
-from core.unit import Unit
-from parts.actions import consume_part, expect_uses
+from core.unit import Saying, Unit
+from parts.actions import Use, consume_part, expect_uses
 from parts.models import Part
 from people.models import Technician
 from people.permissions import is_field_only, require
@@ -280,9 +280,9 @@ def answer_step(unit: Unit, visit_id: UUID, *, key: str, value: Any = None) -> V
     return visit
 
 
-def expect_completions(unit: Unit, sayings: list[tuple[UUID, dict[str, Any]]]) -> None:
+def expect_completions(unit: Unit, sayings: list[Saying]) -> None:
     """Read together what the completion of many visits needs, in the order in which rows are locked."""
-    visits = unit.expect(Visit, [visit_id for visit_id, _ in sayings], lock=True)
+    visits = unit.expect(Visit, [saying.subject for saying in sayings], lock=True)
     orders = unit.expect(WorkOrder, [visit.order_id for visit in visits], lock=True)
     order_ids = [order.id for order in orders]
     unit.expect_rows(Visit.order_id, order_ids)
@@ -292,22 +292,22 @@ def expect_completions(unit: Unit, sayings: list[tuple[UUID, dict[str, Any]]]) -
     unit.expect_rows(PartUse.order_id, order_ids)
     expect_repairs(unit, [order.no for order in orders], [order.asset_id for order in orders])
     unit.expect(Site, [order.site_id for order in orders])
-    unit.expect(Technician, [unit.actor.technician_id, *(visit.technician_id for visit in visits)])
+    engineers = [saying.actor.technician_id for saying in sayings]
+    unit.expect(Technician, [*engineers, *(visit.technician_id for visit in visits)])
     order_of = {visit.id: visit.order_id for visit in visits}
     asset_of = {order.id: order.asset_id for order in orders}
     uses = [
-        (part["id"], part["part_id"], asset_of.get(order_of[visit_id]))
-        for visit_id, args in sayings
-        if visit_id in order_of
+        Use(part["id"], part["part_id"], van, asset_of.get(order_of[visit_id]))
+        for actor, visit_id, args in sayings
+        if visit_id in order_of and (van := _van_of(unit, actor.technician_id))
         for part in args.get("parts") or []
     ]
     if uses:
-        unit.expect(PartUse, [use_id for use_id, _, _ in uses])
-        expect_uses(unit, _van_of(unit), uses)
+        unit.expect(PartUse, [use.id for use in uses])
+        expect_uses(unit, uses)
 
 
-def _van_of(unit: Unit) -> UUID | None:
-    technician_id = unit.actor.technician_id
+def _van_of(unit: Unit, technician_id: UUID | None) -> UUID | None:
     technician = unit.get(Technician, technician_id) if technician_id else None
     return technician.van_place_id if technician else None
 
