@@ -6,16 +6,29 @@ first download in pages, the next request is only a moment away.
 """
 
 import select
+import socket
+import time
 from typing import Any
 
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 # A thread that waits in vain is one that nobody else wanted: with requests in the queue none waits.
 LINGER_MS = 20
+# How much later a worker takes a new connection for each that it has, so that one with fewer is first.
+LATER_S, LATEST_S = 0.00005, 0.002
 
 
 class LingeringWorker(ThreadWorker):
     """Serves as gunicorn's threaded worker does, but stays with a connection while it goes on speaking."""
+
+    def accept(self, listener: socket.socket) -> None:
+        """Take a new connection, unless another worker with fewer was quicker.
+
+        All workers hear of a new one at once. Where it is left to chance, one that is idle takes
+        almost all of them, and a phone keeps its connection for the day.
+        """
+        time.sleep(min(self.nr_conns * LATER_S, LATEST_S))
+        super().accept(listener)
 
     def handle(self, conn: TConn) -> Any:
         """Answer the request that is there, and those that follow at its heels."""

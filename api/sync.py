@@ -36,6 +36,9 @@ from sync.schemas import (
 )
 from sync.streams import Watch, events, watcher
 
+# Those who look wait for nobody's lock; more at once would only take the processor from one another.
+PULLS_AT_ONCE = 4
+
 blp = Blueprint(
     "sync",
     __name__,
@@ -49,7 +52,7 @@ def _set_up_gates(state: BlueprintSetupState) -> None:
     at_once = state.app.extensions["fieldwright"].sync_at_once
     line = max(at_once, AT_THE_GATE - at_once)
     state.app.extensions["fieldwright.pushes"] = GroupCommit(at_once, wait=WAIT_S, line=line)
-    state.app.extensions["fieldwright.pulls"] = Gate(at_once)
+    state.app.extensions["fieldwright.pulls"] = Gate(PULLS_AT_ONCE)
 
 
 blp.record(_set_up_gates)

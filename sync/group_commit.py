@@ -20,6 +20,9 @@ from sync.push import Batch
 # So many phones and mutations share a transaction at most: its locks are held for so long.
 MOST_PHONES = 16
 MOST_MUTATIONS = 100
+# A small push costs less with others than by itself, and waits for them; one of so many mutations
+# gains nothing, and crosses beside the transactions that are under way.
+LARGE = 20
 
 
 class _Place:
@@ -42,10 +45,11 @@ class _Place:
 
 
 class GroupCommit:
-    """Takes the pushes of one process; `at_once` transactions are under way, the others wait in line."""
+    """Takes the pushes of one process; at most `at_once` transactions are under way, the others wait in line."""
 
     def __init__(self, at_once: int, *, wait: float, line: int) -> None:
-        self._free = at_once
+        self._at_once = at_once
+        self._under_way = 0
         self._wait = wait
         self._most = line
         self._lock = threading.Lock()
@@ -58,8 +62,8 @@ class GroupCommit:
         """
         place = _Place(batch)
         with self._lock:
-            if self._free:
-                self._free -= 1
+            if self._may_lead(place):
+                self._under_way += 1
                 place.leads = True
             elif waited or len(self._line) >= self._most:
                 raise Busy.soon()
@@ -71,6 +75,11 @@ class GroupCommit:
         if place.answer is None:
             raise place.error or Busy.soon()
         return place.answer
+
+    def _may_lead(self, place: _Place) -> bool:
+        if not self._under_way:
+            return True
+        return self._under_way < self._at_once and len(place.batch.said) >= LARGE
 
     def _leaves(self, place: _Place) -> bool:
         """Take a place out of the line; one that is under way already is waited for."""
@@ -92,10 +101,11 @@ class GroupCommit:
                 if other is not place:
                     other.wake()
             with self._lock:
-                following = next((other for other in self._line if not other.leads), None)
-                if following is None:
-                    self._free += 1
-                else:
+                self._under_way -= 1
+                waiting = (other for other in self._line if not other.leads)
+                following = next((other for other in waiting if self._may_lead(other)), None)
+                if following is not None:
+                    self._under_way += 1
                     following.leads = True
             if following is not None:
                 following.wake()

@@ -76,7 +76,7 @@ def at_once(
     with unit_of_work(field.make.system) as unit:
         unit.take(Device, field.phone.device_id)
         first.start()
-        while not (group._free == 0 and not group._line):
+        while not (group._under_way and not group._line):
             pass
         for place, thread in enumerate(others, start=1):
             thread.start()

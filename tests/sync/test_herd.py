@@ -84,7 +84,7 @@ def test_h40_a_morning_of_pushes_does_not_stand_in_the_way_of_those_who_only_loo
     with unit_of_work(make.system) as unit:
         unit.take(Device, first.device_id)
         stuck.start()
-        while pushes._free:
+        while not pushes._under_way:
             pass
         assert push(second) == 503
         second.pull()
