@@ -46,7 +46,7 @@ class Server:
         with (self.folder / "server.log").open("ab") as log:
             self.process = subprocess.Popen(
                 [
-                    *(sys.executable, "-m", "gunicorn", "--worker-class", "gthread"),
+                    *(sys.executable, "-m", "gunicorn"),
                     *("--threads", "4", "--no-control-socket", "--bind", f"127.0.0.1:{self.port}"),
                     "wsgi:app",
                 ],
