@@ -22,6 +22,7 @@ from api.headers import common_headers, request_id
 from api.herd import WAITED, Gate
 from api.packing import packed
 from core.actor import Actor
+from core.errors import Busy
 from core.settings import Settings
 from core.shapes import LARGEST_NUMBER
 from core.tenancy import snapshot
@@ -171,8 +172,11 @@ class Glance:
         speaker = actor.with_request(name).speaking(environ.get("HTTP_ACCEPT_LANGUAGE", ""))
         batch = push.read(speaker, **(said | {"device_id": device_id}))
         pushes: GroupCommit = self.app.extensions["fieldwright.pushes"]
-        environ[WAITED] = True
-        done = pushes.apply(batch)
+        try:
+            done = pushes.apply(batch)
+        except Busy:
+            environ[WAITED] = True
+            raise
         if len(self._spoke) >= MOST_SPOKE:
             self._spoke.clear()
         self._spoke.add(device_id)

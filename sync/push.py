@@ -291,7 +291,8 @@ class _Part:
     def _check_order(self) -> None:
         said, device = self.batch.said, self.device
         confirmed = self.batch.contact.confirmed_seq or 0
-        epochs.bridge(self.unit, device, said[0].seq if said else 0, confirmed)
+        with self.unit.step("sync.push", clock.now()):
+            epochs.bridge(self.unit, device, said[0].seq if said else 0, confirmed)
         if said and said[0].seq > device.last_seq + 1:
             raise Gap("A mutation before this one is missing.", expected_seq=device.last_seq + 1)
         for item, following in itertools.pairwise(said):

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -141,6 +142,22 @@ def test_the_trail_names_for_each_change_the_person_and_the_device_that_made_it(
         assert {str(field.visit.id), str(field.order.id)} <= own
         others = {str(other.visit.id) for other in crowd if other is not field}
         assert not own & others
+
+
+def test_what_a_backup_lost_of_one_phone_is_noted_by_that_phone(
+    make: Maker, fields: Fields
+) -> None:
+    first, restored = fields(2)
+    first.time()
+    restored.phone.seq = 5
+    restored.time()
+    said = batch_of(restored.phone)
+    said.contact = replace(said.contact, confirmed_seq=5)
+    push.apply_together([batch_of(first.phone), said])
+    with reading(make.system) as unit:
+        query = sa.select(AuditEntry).where(AuditEntry.entity == "attention")
+        (entry,) = unit.session.scalars(query)
+    assert entry.actor_id == restored.account.id
 
 
 def test_a_phone_that_shared_a_transaction_is_no_rival_of_itself(
