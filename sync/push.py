@@ -10,6 +10,7 @@ mutation at a time, so that none stands in the way of another.
 import contextlib
 import functools
 import itertools
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -50,6 +51,8 @@ LONGEST_SHOWN = 2000
 GROUP = 100
 # A phone's clock may differ this much before its times are put right by the measured offset.
 CLOCK_SKEW_ALLOWED = timedelta(minutes=5)
+# A time further back than this is no longer believed: it counts as now, and a person looks.
+OLDEST_TIME = timedelta(days=366)
 # What our own code or the database says of a mutation that it cannot take.
 BROKEN = (
     sa.exc.DataError,
@@ -106,6 +109,8 @@ class Said:
     subject: UUID | None = None
     loaded: dict[str, Any] = field(default_factory=dict)
     clashed: bool = False
+    # Another device of the person said something else under this id.
+    reused: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,10 +315,11 @@ class _Batch:
                 raise Gap(
                     "A mutation before this one is missing.", expected_seq=device.last_seq + 1
                 )
-            again = [
-                (item, receipt) for item in fresh if (receipt := memory.elsewhere.get(str(item.id)))
-            ]
-            new = [item for item in fresh if str(item.id) not in memory.elsewhere]
+            again = [(item, earlier) for item in fresh if (earlier := memory.said_elsewhere(item))]
+            said_before = {item.id for item, _ in again}
+            new = [item for item in fresh if item.id not in said_before]
+            for item in new:
+                item.reused = str(item.id) in memory.elsewhere
             outcomes = self._outcomes(unit, device, new, careful)
             if fresh:
                 device.last_seq = fresh[-1].seq
@@ -366,12 +372,16 @@ class _Batch:
                     status, error = _quarantine(unit, item)
                 elif item.problem is not None:
                     status, error = _refuse(unit, item, item.problem)
+                elif item.reused:
+                    status, error = _turned_down(unit, MUTATIONS[item.type], item, _reused())
                 elif cause := _refused_cause(item, statuses):
                     status, error = _block(unit, item, cause)
                 elif item.id in careful:
                     status, error = _carefully(unit, MUTATIONS[item.type], item)
                 else:
                     status, error = _lightly(unit, MUTATIONS[item.type], item, step)
+                if status == "applied" and self._is_stale(item):
+                    _doubt(unit, item)
             said = unit.notices[notices:]
             if status == "applied":
                 kinds = {notice.kind for notice in said}
@@ -383,8 +393,15 @@ class _Batch:
         return outcomes
 
     def _time_of(self, said: Said) -> datetime:
-        """Return when it happened by our clock; never in the future."""
-        return min(said.happened_at + self.contact.skew, clock.now())
+        """Return when it happened by our clock: never in the future, and never before anybody can have said it."""
+        return (
+            clock.now()
+            if self._is_stale(said)
+            else min(said.happened_at + self.contact.skew, clock.now())
+        )
+
+    def _is_stale(self, said: Said) -> bool:
+        return said.happened_at < clock.now() - OLDEST_TIME - self.contact.skew
 
 
 def _device(unit: Unit, device_id: UUID) -> Device:
@@ -402,7 +419,7 @@ class _Memory:
 
     def __init__(self, unit: Unit, device: Device, said: list[Said]) -> None:
         self.own: dict[str, Any] = {}
-        self.elsewhere: dict[str, Any] = {}
+        self.elsewhere: dict[str, list[_Kept]] = {}
         if not said:
             return
         known = _receipts(unit, "key", [str(item.id) for item in said])
@@ -410,11 +427,19 @@ class _Memory:
         if len(self.own) < len(known):
             query = select(Device.id).where(Device.account_id == device.account_id)
             mine = set(unit.session.scalars(query))
-            self.elsewhere = {
-                receipt.key: receipt
-                for receipt in known
-                if receipt.sender_id in mine and receipt.key not in self.own
-            }
+            for receipt in known:
+                if receipt.sender_id in mine and receipt.key not in self.own:
+                    self.elsewhere.setdefault(receipt.key, []).append(receipt)
+
+    def said_elsewhere(self, said: Said) -> "_Kept | None":
+        """Return the receipt of the very same words from another device; they had a number of its own there."""
+        for receipt in self.elsewhere.get(str(said.id), ()):
+            if (
+                hashed_content(exact(json.loads(said.raw) | {"seq": receipt.seq}))
+                == receipt.fingerprint
+            ):
+                return receipt
+        return None
 
     def check_fork(self, unit: Unit, device: Device, said: list[Said]) -> None:
         """See that every number and id that came before comes with what it came with then."""
@@ -577,6 +602,10 @@ def _act(unit: Unit, mutation: Mutation, said: Said) -> None:
     mutation.action(unit, said.subject, **args)
 
 
+def _reused() -> Conflict:
+    return Conflict("This key was already used for something else.", code="key_reused")
+
+
 def _internal() -> DomainError:
     return DomainError(
         "We could not apply this. It is kept, and it has been noted.", code="internal"
@@ -593,6 +622,13 @@ def _quarantine(unit: Unit, said: Said) -> _Result:
         unit, said, "quarantined", "A device that was cut off sent this; nothing of it was applied."
     )
     return "quarantined", None
+
+
+def _doubt(unit: Unit, said: Said) -> None:
+    """Let a person look at a time that cannot be: what was said is done, and counts from now."""
+    message = "It is said to have happened more than a year ago; it counts as of now."
+    unit.notice("review", message, happened_at=said.happened_at)
+    _ask(unit, said, "review", message)
 
 
 def _block(unit: Unit, said: Said, cause: str) -> _Result:
