@@ -545,6 +545,7 @@ def test_a_part_noted_while_finishing_is_said_by_the_completion_alone(
     wang = somebody(PHONE)
     page = wang.sign_in(there["account"])
     page.get_by_role("link", name="Yearly check").click()
+    page.get_by_role("button", name="I am here").click()
     page.get_by_role("button", name="Start work").click()
     page.get_by_role("link", name="Finish").click()
     page.get_by_label("Partly done").check()
@@ -559,6 +560,7 @@ def test_a_part_noted_while_finishing_is_said_by_the_completion_alone(
     page.get_by_role("button", name="Remove").first.click()
     # A phone that runs out of power loses nothing of it.
     page.reload()
+    page.get_by_role("button", name="Next").click()
     expect(page.get_by_text("1 × Cylinder seal kit")).to_be_visible()
     page.get_by_role("button", name="Next").click()
     expect(page.get_by_role("article")).to_contain_text("SEAL-90")
@@ -570,6 +572,6 @@ def test_a_part_noted_while_finishing_is_said_by_the_completion_alone(
     expect(page.locator("a.sync")).to_contain_text("All sent")
 
     said = [mutation["type"] for mutation in served.line.said]
-    assert said == ["visit.start", "visit.complete", "signoff.seal"]
+    assert said == ["visit.arrive", "visit.start", "visit.complete", "signoff.seal"]
     with reading(make.system) as unit:
         assert unit.session.scalars(select(VanStock.on_hand)).all() == [0]
