@@ -1,5 +1,6 @@
 """What was said before, and what we answered: the receipts of phones."""
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -10,7 +11,7 @@ from sqlalchemy import select
 
 from core import bulk, clock
 from core.errors import Conflict
-from core.receipts import Receipt
+from core.receipts import Receipt, exact, hashed_content
 from core.unit import Unit
 from people.models import Device
 from sync.retention import KEPT_WHOLE
@@ -43,7 +44,15 @@ class Memory:
     """
 
     own: dict[str, _Kept] = field(default_factory=dict)
-    elsewhere: dict[str, _Kept] = field(default_factory=dict)
+    elsewhere: dict[str, list[_Kept]] = field(default_factory=dict)
+
+    def said_elsewhere(self, said: Said) -> _Kept | None:
+        """Return the receipt of the very same words from another device; they had a number of its own there."""
+        for receipt in self.elsewhere.get(str(said.id), ()):
+            words = exact(json.loads(said.raw) | {"seq": receipt.seq})
+            if hashed_content(words) == receipt.fingerprint:
+                return receipt
+        return None
 
 
 def recall(unit: Unit, said: Iterable[tuple[Device, Sequence[Said]]]) -> list[Memory]:
@@ -63,11 +72,10 @@ def _recalled(unit: Unit, device: Device, known: list[_Kept]) -> Memory:
         return Memory(own)
     query = select(Device.id).where(Device.account_id == device.account_id)
     mine = set(unit.session.scalars(query))
-    elsewhere = {
-        receipt.key: receipt
-        for receipt in known
-        if receipt.sender_id in mine and receipt.key not in own
-    }
+    elsewhere: dict[str, list[_Kept]] = {}
+    for receipt in known:
+        if receipt.sender_id in mine and receipt.key not in own:
+            elsewhere.setdefault(receipt.key, []).append(receipt)
     return Memory(own, elsewhere)
 
 

@@ -35,12 +35,15 @@ _entries, _documents, _scopes = feed.entries, feed.documents, feed.scopes
 
 
 def scopes_of(actor: Actor, schema: int = SCHEMA) -> list[str]:
-    """Return the scopes of the actor's device, what is referred to first."""
+    """Return the scopes of the actor's device in the order in which they come: the day's work first.
+
+    It holds all parts that it speaks of; the whole catalogue may take minutes.
+    """
     require(actor, "sync")
     own = technician_scope(actor.technician_id)
     # Apps of schema 1 have no page on which somebody could take a visit.
     pool = [POOL] if own and schema >= 2 else []
-    return [CATALOGUE, *pool, *own][:MOST_SCOPES]
+    return [*own, *pool, CATALOGUE][:MOST_SCOPES]
 
 
 def check_device(actor: Actor, device_id: UUID) -> None:
@@ -124,7 +127,7 @@ def pull(
         complete = _collect(
             connection, at, moved, wanted, changes, limit, max_bytes or DEFAULT_BYTES
         )
-    return _page(changes, at, scopes if complete else None)
+    return _page(changes, at, scopes, complete=complete)
 
 
 def up_to_date(actor: Actor, *, schema: int, cursor: str) -> bool:
@@ -311,18 +314,20 @@ def _held(
     return set(connection.execute(query).scalars())
 
 
-def _page(changes: list[bytes], at: cursors.Cursor, complete: Sequence[_Scope] | None) -> bytes:
+def _page(
+    changes: list[bytes], at: cursors.Cursor, scopes: Sequence[_Scope], *, complete: bool
+) -> bytes:
     tail: dict[str, Any] = {
         "cursor": at.write(),
-        "complete": complete is not None,
+        "complete": complete,
         "server_time": clock.now(),
     }
-    if complete is not None:
+    if complete:
         tail["checkpoint"] = {
-            "scopes": {
-                s.name: {"count": s.rows, "checksum": f"{s.checksum:016x}"} for s in complete
-            }
+            "scopes": {s.name: {"count": s.rows, "checksum": f"{s.checksum:016x}"} for s in scopes}
         }
+    else:
+        tail["rows"] = sum(s.rows for s in scopes)
     return (
         b'{"changes":['
         + b",".join(changes)

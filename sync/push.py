@@ -34,6 +34,7 @@ from sync.mutations import MUTATIONS
 from sync.pull import check_device
 from sync.sayings import (
     CLOCK_SKEW_ALLOWED,
+    OLDEST_TIME,
     Contact,
     Said,
     offset_of,
@@ -211,8 +212,13 @@ class Batch:
             device.confirmed_seq = confirmed
 
     def time_of(self, said: Said) -> datetime:
-        """Return when it happened by our clock; never in the future."""
-        return min(said.happened_at + self.contact.skew, clock.now())
+        """Return when it happened by our clock: never in the future, and never before anybody can have said it."""
+        now = clock.now()
+        return now if self.is_stale(said) else min(said.happened_at + self.contact.skew, now)
+
+    def is_stale(self, said: Said) -> bool:
+        """Tell whether it is said to have happened so long ago that nobody believes it."""
+        return said.happened_at < clock.now() - OLDEST_TIME - self.contact.skew
 
 
 def answer_of(results: list[dict[str, Any]], last_seq: int) -> dict[str, Any]:
@@ -283,9 +289,10 @@ class _Part:
         if fresh and fresh[0].seq != last_seq + 1:
             raise Gap("A mutation before this one is missing.", expected_seq=last_seq + 1)
         for item in fresh:
-            if receipt := known.elsewhere.get(str(item.id)):
+            if receipt := known.said_elsewhere(item):
                 self.again.append((item, receipt))
             else:
+                item.reused = str(item.id) in known.elsewhere
                 self.new.append(item)
 
     def _check_order(self) -> None:
@@ -316,6 +323,8 @@ class _Part:
                 notices = len(unit.notices)
                 with unit.step(item.type, self.batch.time_of(item)) as step:
                     status, error = self._applied(item, step, statuses, careful)
+                    if status == "applied" and self.batch.is_stale(item):
+                        verdicts.doubt(unit, item)
                 said = unit.notices[notices:]
                 if status == "applied":
                     kinds = {notice.kind for notice in said}
@@ -332,6 +341,10 @@ class _Part:
             return verdicts.quarantine(self.unit, item)
         if item.problem is not None:
             return verdicts.refuse(self.unit, item, item.problem)
+        if item.reused:
+            return verdicts.turned_down(
+                self.unit, MUTATIONS[item.type], item, verdicts.key_reused()
+            )
         if cause := _refused_cause(item, statuses):
             return verdicts.block(self.unit, item, cause)
         if item.id in careful:

@@ -18,6 +18,8 @@ from sync.versions import raised
 
 # A phone's clock may differ this much before its times are put right by the measured offset.
 CLOCK_SKEW_ALLOWED = timedelta(minutes=5)
+# A time further back than this is no longer believed: it counts as now, and a person looks.
+OLDEST_TIME = timedelta(days=366)
 
 
 @dataclass(slots=True)
@@ -37,6 +39,8 @@ class Said:
     subject: UUID | None = None
     loaded: dict[str, Any] = field(default_factory=dict)
     clashed: bool = False
+    # Another device of the person said something else under this id.
+    reused: bool = False
 
 
 @dataclass(frozen=True, slots=True)

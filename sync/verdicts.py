@@ -7,7 +7,7 @@ import orjson
 import sqlalchemy as sa
 import structlog
 
-from core.errors import DomainError
+from core.errors import Conflict, DomainError
 from core.languages import say, say_in_all
 from core.unit import Notice, Step, Unit
 from sync.mutations import MODELS, MUTATIONS, Mutation
@@ -59,7 +59,7 @@ def lightly(unit: Unit, mutation: Mutation, said: Said, step: Step) -> Result:
         if unit.changed_by(step):
             raise TryCarefully(said.id) from error
         del unit.notices[notices:], unit.events[events:]
-        return _turned_down(unit, mutation, said, error)
+        return turned_down(unit, mutation, said, error)
     except BROKEN as error:
         raise TryCarefully(said.id) from error
     return "applied", None
@@ -71,13 +71,13 @@ def carefully(unit: Unit, mutation: Mutation, said: Said) -> Result:
         with unit.attempt():
             _act(unit, mutation, said)
     except DomainError as error:
-        return _turned_down(unit, mutation, said, error)
+        return turned_down(unit, mutation, said, error)
     except BROKEN as error:
         if isinstance(error, sa.exc.IntegrityError) and not said.clashed:
             raise Clashed(said) from error
         # One mutation that breaks our code must not stand in the way of all that follow it.
         log.exception("a mutation could not be applied", type=said.type, id=str(said.id))
-        return _turned_down(unit, mutation, said, internal())
+        return turned_down(unit, mutation, said, internal())
     return "applied", None
 
 
@@ -87,13 +87,18 @@ def _act(unit: Unit, mutation: Mutation, said: Said) -> None:
     mutation.action(unit, said.subject, **args)
 
 
+def key_reused() -> DomainError:
+    """Return what is wrong with an id that meant something else."""
+    return Conflict("This key was already used for something else.", code="key_reused")
+
+
 def internal() -> DomainError:
     return DomainError(
         "We could not apply this. It is kept, and it has been noted.", code="internal"
     )
 
 
-def _turned_down(unit: Unit, mutation: Mutation, said: Said, error: DomainError) -> Result:
+def turned_down(unit: Unit, mutation: Mutation, said: Said, error: DomainError) -> Result:
     return _review(unit, said, error) if mutation.fact else refuse(unit, said, error)
 
 
@@ -103,6 +108,13 @@ def quarantine(unit: Unit, said: Said) -> Result:
         unit, said, "quarantined", "A device that was cut off sent this; nothing of it was applied."
     )
     return "quarantined", None
+
+
+def doubt(unit: Unit, said: Said) -> None:
+    """Let a person look at a time that cannot be: what was said is done, and counts from now."""
+    message = "It is said to have happened more than a year ago; it counts as of now."
+    unit.notice("review", message, happened_at=said.happened_at)
+    _ask(unit, said, "review", message)
 
 
 def block(unit: Unit, said: Said, cause: str) -> Result:

@@ -38,10 +38,11 @@ def usual_checklist(kind: str) -> list[dict[str, Any]]:
     return [dict(step) for step in steps]
 
 
-def left_open(checklist: list[dict[str, Any]], answers: dict[str, Any]) -> list[str]:
-    """Return the keys of required steps without an answer."""
+def left_open(checklist: list[dict[str, Any]], answers: dict[str, Any], language: str) -> list[str]:
+    """Return what the required steps without an answer are called, by their keys where they have no name."""
     return [
-        s["key"]
+        label.get(language) or label.get("en") or s["key"]
         for s in checklist
         if s.get("required") and answers.get(s["key"]) in (None, "", False)
+        for label in [s.get("label") or {}]
     ]

@@ -13,6 +13,7 @@ from core import clock
 from core.ids import new_id
 from core.unit import perform, reading, unit_of_work
 from parts.actions.catalogue import asset_place
+from parts.models import VanStock
 from tests.api.world import manifest_of
 from tests.doors import Phone, Visitor
 from tests.makers import Maker
@@ -36,7 +37,7 @@ from work.promises import make_promise
 
 def test_a_reading_and_a_time_travel_with_their_visit(field: Field) -> None:
     field.read(8120.5, visit_id=str(field.visit.id))
-    field.read(0.4)
+    field.read(0.4, meter="trip")
     field.time(45, note="Hose was stuck")
     assert statuses(field.phone.push()) == ["applied"] * 3
     field.phone.pull()
@@ -72,6 +73,30 @@ def test_a_fact_said_again_by_a_phone_that_was_registered_anew_stands_once(
     anew = phone(field.account)
     assert statuses(anew.push(said)) == ["applied"] * 2
     assert (len(field.all(Reading)), len(field.all(TimeEntry))) == (1, 1)
+
+
+@pytest.mark.parametrize("first", ["part.consume", "visit.complete"])
+def test_a_part_that_was_said_by_itself_and_by_the_completion_is_used_once(
+    field: Field, make: Maker, first: str
+) -> None:
+    part = make.part()
+    make.stock(field.technician.van_place_id, part, 5)
+    use = {"id": str(new_id()), "part_id": str(part.id), "qty": 2}
+    other = {"id": str(new_id()), "part_id": str(part.id), "qty": 1}
+    kinds = ["part.consume", "visit.complete"]
+    for kind in kinds if first == kinds[0] else kinds[::-1]:
+        if kind == "part.consume":
+            field.say(kind, **use)
+        else:
+            field.say(kind, findings="Done", parts=[use, other])
+    said = list(field.phone.outbox)
+
+    assert statuses(field.phone.push()) == ["applied"] * 2
+    assert statuses(field.phone.push(said)) == ["applied"] * 2
+
+    assert sorted(row.qty for row in field.all(PartUse)) == [1, 2]
+    [stock] = [row for row in field.all(VanStock) if row.part_id == part.id]
+    assert stock.on_hand == 2
 
 
 @pytest.mark.parametrize(

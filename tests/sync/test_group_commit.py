@@ -19,7 +19,7 @@ from core.unit import reading, unit_of_work
 from parts.models import StockEntry
 from people.models import Device
 from people.signin import actor_for
-from sync import oracle, push
+from sync import epochs, oracle, push
 from sync.group_commit import GroupCommit
 from sync.push import Batch, Gap
 from tests.doors import Phone
@@ -148,6 +148,7 @@ def test_what_a_backup_lost_of_one_phone_is_noted_by_that_phone(
     make: Maker, fields: Fields
 ) -> None:
     first, restored = fields(2)
+    epochs.begin()
     first.time()
     restored.phone.seq = 5
     restored.time()

@@ -154,6 +154,23 @@ def test_h15_a_change_of_role_takes_3000_rows_and_brings_2000_in_pages_that_resu
     assert fresh.held == mobile.held
 
 
+def test_the_day_comes_before_the_catalogue_and_each_page_says_how_much_there_will_be(
+    make: Maker, account: Account, ann: Technician, phone: Callable[..., Phone]
+) -> None:
+    make.visit(ann)
+    make.visit()
+    for _ in range(5):
+        make.part()
+
+    pages = list(pages_of(phone(account), limit=3))
+    came = [change["scope"] for page in pages for change in page["changes"]]
+
+    own = f"technician:{ann.id}"
+    assert [scope for scope, _ in itertools.groupby(came)] == [own, "pool", "catalogue"]
+    assert {page.get("rows") for page in pages[:-1]} == {len(came)}
+    assert "rows" not in pages[-1]
+
+
 def test_h37_a_page_that_was_lost_on_its_way_is_sent_again_and_nothing_is_there_twice(
     make: Maker, ann: Technician, account: Account, phone: Callable[..., Phone]
 ) -> None:

@@ -76,7 +76,9 @@ def test_a_part_of_a_proposal_is_chosen_from_what_changes_and_published(
     expect(placed.get_by_role("cell")).to_have_text(["0", "2"])
     panel.get_by_label("Choose Pump").check()
     panel.get_by_role("button", name="Publish 1 chosen").click()
-    expect(panel.get_by_text("taken over").or_(panel.get_by_text("What changes: 1 visit"))).to_be_visible()
+    expect(
+        panel.get_by_text("taken over").or_(panel.get_by_text("What changes: 1 visit"))
+    ).to_be_visible()
     assert row(make, pump).technician_id is not None
     assert row(make, hose).technician_id is None
     assert person.complaints == []

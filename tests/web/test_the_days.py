@@ -48,9 +48,7 @@ def test_a_visit_is_dragged_to_another_day_and_engineer_after_the_same_check(
     pump = make.visit(
         wang, order=make.order(title="Pump"), day=tomorrow(), arrives_at=at(9), departs_at=at(10)
     )
-    lift = make.visit(
-        order=make.order(title="Lift", skills=[{"code": "hydraulics", "level": 1}])
-    )
+    lift = make.visit(order=make.order(title="Lift", skills=[{"code": "hydraulics", "level": 1}]))
     person, page = board()
     page.get_by_label("How many days").select_option("3")
     visit = page.locator(f"[data-visit='{pump.id}']")

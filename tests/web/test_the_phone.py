@@ -21,6 +21,7 @@ from core.ids import new_label
 from core.receipts import Receipt
 from core.unit import perform, reading
 from parts import actions as parts
+from parts.models import VanStock
 from tests.doors import Visitor
 from tests.makers import Maker
 from tests.web.conftest import DESK, PHONE, Person, Served
@@ -533,3 +534,44 @@ def test_the_figures_and_the_page_behind_the_code_fit_every_screen(
     expect(page.get_by_text("Excavator D").first).to_be_visible()
     fits(page)
     assert helen.complaints + owner.complaints == []
+
+
+def test_a_part_noted_while_finishing_is_said_by_the_completion_alone(
+    make: Maker,
+    somebody: Callable[..., Person],
+    served: Served,
+) -> None:
+    there = company(make)
+    wang = somebody(PHONE)
+    page = wang.sign_in(there["account"])
+    page.get_by_role("link", name="Yearly check").click()
+    page.get_by_role("button", name="I am here").click()
+    page.get_by_role("button", name="Start work").click()
+    page.get_by_role("link", name="Finish").click()
+    page.get_by_label("Partly done").check()
+    page.get_by_label("What is left, and why?").fill("The filter is missing")
+    page.get_by_role("button", name="Next").click()
+    page.get_by_label("What did you find and do?").fill("Seal replaced")
+    for _ in range(2):
+        page.get_by_role("button", name="Use a part").click()
+        page.get_by_label("Part, number or scanned code").fill("seal")
+        page.get_by_role("button", name="Cylinder seal kit").click()
+        page.get_by_role("button", name="Use 1").click()
+    page.get_by_role("button", name="Remove").first.click()
+    # A phone that runs out of power loses nothing of it.
+    page.reload()
+    page.get_by_role("button", name="Next").click()
+    expect(page.get_by_text("1 × Cylinder seal kit")).to_be_visible()
+    page.get_by_role("button", name="Next").click()
+    expect(page.get_by_role("article")).to_contain_text("SEAL-90")
+    page.get_by_role("button", name="To the signature").click()
+    page.get_by_role("button", name="The customer does not sign").click()
+    page.get_by_label("Reason").fill("Nobody there")
+    page.get_by_role("button", name="Seal without a signature").click()
+    expect(page.get_by_text("The report is sealed")).to_be_visible()
+    expect(page.locator("a.sync")).to_contain_text("All sent")
+
+    said = [mutation["type"] for mutation in served.line.said]
+    assert said == ["visit.arrive", "visit.start", "visit.complete", "signoff.seal"]
+    with reading(make.system) as unit:
+        assert unit.session.scalars(select(VanStock.on_hand)).all() == [0]

@@ -14,7 +14,16 @@ from core.unit import perform, reading, unit_of_work
 from tests.makers import Maker
 from work import actions as work
 from work import promises
-from work.models import Hold, OrderState, Request, RequestState, Visit, VisitState, WorkOrder
+from work.models import (
+    Attention,
+    Hold,
+    OrderState,
+    Request,
+    RequestState,
+    Visit,
+    VisitState,
+    WorkOrder,
+)
 from work.states import order_state
 
 V = VisitState
@@ -160,6 +169,8 @@ def test_a_required_step_left_open_is_accepted_and_shown_to_a_person(make: Maker
     with reading(make.system) as unit:
         row = unit.must(Visit, visit.id, "gone")
         assert (row.state, row.needs_review) == (V.COMPLETED, True)
+        [asked] = unit.session.scalars(sa.select(Attention)).all()
+        assert asked.message == "Required steps were left open: Test run after the work"
 
 
 def test_a_finished_order_stands_in_its_machine_s_history_with_parts_and_cost(make: Maker) -> None:

@@ -61,6 +61,28 @@ def flag_stranger(unit: Unit, visit: Visit) -> None:
         )
 
 
+def flag_doubt(
+    unit: Unit,
+    message: str,
+    *,
+    entity: str,
+    entity_id: UUID,
+    office_value: Any = None,
+    phone_value: Any = None,
+) -> None:
+    """Ask people to look at something that was taken as it was said and is hard to believe."""
+    unit.notice("review", message)
+    raise_attention(
+        unit,
+        kind="review",
+        entity=entity,
+        entity_id=entity_id,
+        message=message,
+        office_value=office_value,
+        phone_value=phone_value,
+    )
+
+
 def settle_attention(
     unit: Unit, attention_id: UUID, *, keep: str, note: str | None = None
 ) -> Attention:

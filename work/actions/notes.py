@@ -1,17 +1,18 @@
 """What is only ever added: comments, readings, times and photos."""
 
 from datetime import datetime, timedelta
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import select
 
 from assets.models import Asset
-from core import files
+from core import clock, files
 from core.errors import Gone, Invalid, NotFound
 from core.ids import new_id
 from core.unit import Saying, Unit
 from people.permissions import require
-from work.actions.attention import flag_stranger
+from work.actions.attention import flag_doubt, flag_stranger
 from work.events import PhotoArrived
 from work.models import (
     Comment,
@@ -27,6 +28,13 @@ from work.queries import signoff_of
 
 # Longer is a clock that was wrong, or a time that nobody stopped: a person looks at it.
 LONGEST_TIME = timedelta(days=1)
+# Further back or ahead than this no piece of work is believed without a person's look.
+OLDEST_TIME = timedelta(days=366)
+NEWEST_TIME = timedelta(hours=1)
+# Meters in these units count up; others, such as bar or °C, go up and down.
+COUNTING = frozenset(
+    {"h", "hr", "hrs", "hours", "km", "mi", "cycles", "starts", "小时", "公里", "次"}
+)
 
 
 def expect_comments(unit: Unit, sayings: list[Saying]) -> None:
@@ -59,6 +67,11 @@ def expect_readings(unit: Unit, sayings: list[Saying]) -> None:
     unit.expect(Asset, [saying.subject for saying in sayings])
     unit.expect(Visit, [saying.args.get("visit_id") for saying in sayings])
     unit.expect_new(Reading, [saying.args["id"] for saying in sayings])
+    for meter in {
+        saying.args["meter"] for saying in sayings if _counts(saying.args["measured_in"])
+    }:
+        machines = {saying.subject for saying in sayings if saying.args["meter"] == meter}
+        _last_shown(unit, meter, machines)
 
 
 def add_reading(
@@ -73,6 +86,8 @@ def add_reading(
 ) -> Reading:
     """Note what a meter of a machine shows, in the unit it is read in. Said twice under one id, it stands once.
 
+    One that counts up and shows less than before was exchanged or misread: it stands, and a person looks.
+
     Raises NotFound for a machine or a visit that is not there.
     """
     require(unit.actor, "visit.work")
@@ -81,6 +96,8 @@ def add_reading(
         return known
     if visit_id is not None:
         flag_stranger(unit, unit.must(Visit, visit_id, "No such visit."))
+    if _counts(measured_in):
+        _flag_fall(unit, asset.id, meter, value, measured_in)
     return unit.append(
         Reading,
         id=id,
@@ -92,6 +109,57 @@ def add_reading(
         at=unit.happened_at,
         by=unit.actor.name,
     )
+
+
+def _counts(measured_in: str) -> bool:
+    return measured_in.strip().lower() in COUNTING
+
+
+class _Shown(NamedTuple):
+    value: float
+    measured_in: str
+    at: datetime
+
+
+def _flag_fall(unit: Unit, asset_id: UUID, meter: str, value: float, measured_in: str) -> None:
+    shown = _last_shown(unit, meter, {asset_id})
+    last = shown.get(asset_id)
+    if last is not None and last.at > unit.happened_at:
+        return
+    shown[asset_id] = _Shown(value, measured_in, unit.happened_at)
+    if last is not None and last.measured_in == measured_in and value < last.value:
+        flag_doubt(
+            unit,
+            "The meter shows less than the last time; it was exchanged, or misread.",
+            entity="asset",
+            entity_id=asset_id,
+            office_value={"meter": meter, "value": last.value, "unit": measured_in},
+            phone_value={"meter": meter, "value": value, "unit": measured_in},
+        )
+
+
+def _last_shown(unit: Unit, meter: str, asset_ids: set[UUID]) -> dict[UUID, "_Shown | None"]:
+    """Return what a meter of these machines showed last, what was said in this unit included."""
+    meters: dict[str, dict[UUID, _Shown | None]] = unit.session.info.setdefault("meters", {})
+    shown = meters.setdefault(meter, {})
+    if unknown := sorted(asset_ids - shown.keys()):
+        newest = (
+            select(Reading.id)
+            .where(
+                Reading.org_id == Asset.org_id, Reading.asset_id == Asset.id, Reading.meter == meter
+            )
+            .order_by(Reading.at.desc())
+            .limit(1)
+            .correlate(Asset)
+            .scalar_subquery()
+        )
+        query = select(Reading.asset_id, Reading.value, Reading.unit, Reading.at).where(
+            Reading.id.in_(select(newest).where(Asset.id.in_(unknown)))
+        )
+        shown.update(dict.fromkeys(unknown))
+        for asset_id, value, measured_in, at in unit.session.execute(query):
+            shown[asset_id] = _Shown(value, measured_in, at)
+    return shown
 
 
 def expect_times(unit: Unit, sayings: list[Saying]) -> None:
@@ -132,6 +200,14 @@ def add_time(
     if technician_id is None:
         raise Invalid("Nobody goes on this visit yet, so it is nobody's time.")
     flag_stranger(unit, visit)
+    if begun_at < clock.now() - OLDEST_TIME or ended_at > clock.now() + NEWEST_TIME:
+        flag_doubt(
+            unit,
+            "This time lies far from today; the clock it was read from may have been wrong.",
+            entity="visit",
+            entity_id=visit.id,
+            phone_value={"begun_at": begun_at.isoformat(), "ended_at": ended_at.isoformat()},
+        )
     return unit.append(
         TimeEntry,
         id=id,

@@ -1,6 +1,6 @@
 """The life of a work order."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -35,6 +35,9 @@ from work.queries import order_for, visits_of
 from work.states import order_state
 
 DEFAULT_DURATION_MIN = 90
+
+# Nobody promises further ahead; a date beyond it was mistyped.
+FURTHEST_WINDOW = timedelta(days=5 * 366)
 
 
 def open_order(unit: Unit, *, id: UUID | None = None, **details: Any) -> WorkOrder:
@@ -95,6 +98,7 @@ def _open(
     asset = asset_for(unit, asset_id) if asset_id else None
     if asset is None and site_id is None:
         raise Invalid("An order needs a machine or a site.", fields={"asset_id": ["Missing."]})
+    check_reach(window_from, window_to)
     site = site_for(unit, asset.site_id if asset else site_id)  # type: ignore[arg-type]
     if (known := unit.get(WorkOrder, order_id)) is not None:
         if known.deleted_at is not None:
@@ -167,6 +171,7 @@ def edit_order(unit: Unit, order_id: UUID, **changes: Any) -> WorkOrder:
         raise Conflict("The order is closed already.", state=order.state.value)
     if "parts" in changes:
         changes["parts"] = _known_parts(unit, changes["parts"])
+    check_reach(changes.get("window_from"), changes.get("window_to"))
     for name, value in changes.items():
         setattr(order, name, value)
     check_window(order)
@@ -181,6 +186,17 @@ def edit_order(unit: Unit, order_id: UUID, **changes: Any) -> WorkOrder:
                     order.duration_min,
                 )
     return order
+
+
+def check_reach(*promised: datetime | None) -> None:
+    """See that what is promised lies in a time that people plan in.
+
+    Raises Invalid.
+    """
+    now = clock.now()
+    if any(moment and abs(moment - now) > FURTHEST_WINDOW for moment in promised):
+        words = "A window lies no more than five years from today."
+        raise Invalid(words, fields={"window_from": [words]})
 
 
 def check_window(row: WorkOrder | Visit) -> None:

@@ -17,7 +17,7 @@ from people.models import Technician
 from people.permissions import is_field_only, require
 from people.queries import technician_for
 from work.actions.attention import flag_stranger, raise_attention
-from work.actions.orders import add_visit, check_window, refresh_order
+from work.actions.orders import add_visit, check_reach, check_window, refresh_order
 from work.checklists import left_open
 from work.events import VisitChanged, VisitCompleted
 from work.models import (
@@ -100,6 +100,7 @@ def edit_visit(unit: Unit, visit_id: UUID, **changes: Any) -> Visit:
 
 def _check_times(visit: Visit, changes: dict[str, Any]) -> None:
     check_window(visit)
+    check_reach(changes.get("window_from"), changes.get("window_to"))
     # A day's grace, because the day may be over here and not yet at the site.
     day = timedelta(days=1)
     if changes.get("day") is not None and changes["day"] < clock.now().date() - day:
@@ -355,7 +356,9 @@ def complete_visit(
 
     visit.state = VisitState(outcome)
     _end_hold(unit, visit)
-    if outcome == "completed" and (missing := left_open(order.checklist, visit.answers)):
+    if outcome == "completed" and (
+        missing := left_open(order.checklist, visit.answers, unit.actor.language)
+    ):
         _flag(unit, visit, "Required steps were left open: {steps}", {"steps": ", ".join(missing)})
     _refresh(unit, visit)
     if outcome != "completed" and order.state is OrderState.NEW:

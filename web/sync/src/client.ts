@@ -1,3 +1,4 @@
+import { Catalogue } from './catalogue'
 import { Refusal, Unreachable, type Door } from './door'
 import { FileLane } from './files'
 import { Hints } from './hints'
@@ -79,6 +80,7 @@ export class SyncClient {
   readonly outbox: Outbox
   readonly files: FileLane
   readonly room: Room
+  readonly catalogue: Catalogue
   private readonly copy: Copy
   private readonly hints: Hints
   private phase: Phase = 'idle'
@@ -103,6 +105,7 @@ export class SyncClient {
     this.outbox = new Outbox(options.store)
     this.files = new FileLane(options.store, options.door)
     this.room = new Room(options.store, options.keeper)
+    this.catalogue = new Catalogue(options.store)
     this.copy = new Copy(options.store)
     this.hints = new Hints(options.door, this.nudge, options.random)
   }
@@ -497,6 +500,11 @@ export class SyncClient {
       for (const change of page.changes) if (change.scope) changed.add(change.scope)
       if (fresh) changed.add(EVERYTHING)
       if (page.complete) break
+      // A long download stands in the way of no word.
+      if ((await this.outbox.batch(1, BATCH_BYTES)).length > 0) {
+        await this.push()
+        this.tell('pulling')
+      }
     }
     if (changed.size > 0) await this.prove(changed)
   }

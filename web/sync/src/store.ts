@@ -1,4 +1,5 @@
 import Dexie, { type EntityTable, type Table } from 'dexie'
+import { linesOf } from './catalogue'
 import type { Documents, Entity } from './documents'
 import type { Mutation } from './mutations'
 
@@ -36,6 +37,11 @@ export interface MetaValues {
   cursor: string | null
   fresh_cursor: string | null
   refreshing: boolean
+  arriving: Arriving | null
+  /** The scopes that have begun to come with this download, in their order; all but the last are here. */
+  begun: string[]
+  /** How many lines of the parts list were written, also those that newer ones have replaced. */
+  lines_written: number
   checkpoint: Record<string, { count: number; checksum: string }>
   clock_offset_ms: number
   synced_at: number
@@ -43,6 +49,13 @@ export interface MetaValues {
   proved_at: number
   push_endpoint: string | null
   trouble: Trouble | null
+}
+
+/** How far a download has come that is not whole yet. */
+export interface Arriving {
+  rows: number
+  /** How many rows there will be, where the server says so. */
+  of: number | null
 }
 
 export interface Trouble {
@@ -55,6 +68,12 @@ export interface Trouble {
 export interface Draft {
   id: string
   value: unknown
+}
+
+/** Some parts as a search reads them, written as they came. */
+export interface Lines {
+  no?: number
+  text: string
 }
 
 interface MetaRow {
@@ -72,6 +91,7 @@ export class Store extends Dexie {
   files!: EntityTable<StoredFile, 'sha256'>
   drafts!: EntityTable<Draft, 'id'>
   meta!: EntityTable<MetaRow, 'key'>
+  lines!: Table<Lines, number>
 
   constructor(name: string) {
     // A phone may lose its power at any moment: what counts as said is on the disk, not on its way there.
@@ -100,6 +120,14 @@ export class Store extends Dexie {
             mutation.schema ??= 1
           }),
       )
+    // A catalogue of fifty thousand parts pays for each index; the members of a scope are a stretch of their own keys.
+    const lean = '[scope+entity+id], [entity+id]'
+    this.version(3)
+      .stores({ members: lean, fresh_members: lean, lines: '++no' })
+      .upgrade(async (change) => {
+        const parts = await change.table<StoredDoc<'part'>>('docs').where('entity').equals('part').toArray()
+        await change.table<Lines>('lines').add({ text: linesOf(parts.map(({ doc }) => doc)) })
+      })
   }
 
   async get<K extends keyof MetaValues>(key: K): Promise<MetaValues[K] | undefined> {

@@ -247,7 +247,7 @@ describe('pulling', () => {
     server.scopes.catalogue!.clear()
     await client.sync()
     expect(await store.docs.get(['part', 'p1'])).toBeDefined()
-    expect(await store.members.where('scope').equals('catalogue').count()).toBe(0)
+    expect(await store.members.filter(({ scope }) => scope === 'catalogue').count()).toBe(0)
   })
 })
 

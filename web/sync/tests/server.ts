@@ -54,6 +54,8 @@ export class Server {
   batches: number[][] = []
   epoch = 1
   pageRows = 100
+  /** How many more pulls get through. */
+  pulls = Infinity
   spoil = false
 
   put(scope: string, entity: string, doc: { id: string; version: number }): void {
@@ -211,6 +213,7 @@ export class Server {
   }
 
   private async pull(cursor: string | null): Promise<Response> {
+    if (this.pulls-- <= 0) throw new TypeError('cut')
     const [epoch, seen] = cursor ? cursor.split(':').map(Number) : [this.epoch, 0]
     if (epoch !== this.epoch) return Response.json({ reset: true })
     const fresh = this.log.filter((each) => each.n > seen!)
@@ -226,7 +229,7 @@ export class Server {
       changes: page.map((each) => each.change),
       cursor: `${this.epoch}:${page.at(-1)?.n ?? seen}`,
       complete,
-      ...(complete ? { checkpoint: { scopes } } : {}),
+      ...(complete ? { checkpoint: { scopes } } : { rows: Object.values(this.scopes).reduce((sum, rows) => sum + rows.size, 0) }),
       server_time: new Date(Date.now() + this.ahead).toISOString(),
     })
   }

@@ -1,4 +1,7 @@
-import type { Outcome, Replica } from '@fieldwright/sync'
+import type { MutationArgs, Outcome, Replica } from '@fieldwright/sync'
+
+/** A part that the completion itself will name. */
+export type UsedNow = NonNullable<MutationArgs['visit.complete']['parts']>[number]
 
 /** The finish form as far as it is filled in. */
 export interface FinishDraft {
@@ -9,6 +12,7 @@ export interface FinishDraft {
   cause: string
   remedy: string
   noParts: boolean
+  parts: UsedNow[]
   name: string
   relation: string
 }
@@ -21,6 +25,7 @@ export const BLANK: FinishDraft = {
   cause: '',
   remedy: '',
   noParts: false,
+  parts: [],
   name: '',
   relation: '',
 }

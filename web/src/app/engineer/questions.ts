@@ -58,3 +58,9 @@ export async function sayAgain(matter: Matter): Promise<void> {
 export async function settle(question: Attention, keep: 'office' | 'phone'): Promise<void> {
   await phone().say({ type: 'attention.settle', args: { attention_id: question.id, keep } })
 }
+
+/** Whether all of a scope is here while the first download goes on. */
+export async function hasCome(replica: Replica, scope: string): Promise<boolean> {
+  const begun = (await replica.store.get('begun')) ?? []
+  return begun.slice(0, -1).includes(scope)
+}

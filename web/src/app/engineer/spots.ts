@@ -9,14 +9,15 @@ export interface Stop {
   asset: Asset | undefined
 }
 
-export async function stopOf(replica: Replica, visit: Visit): Promise<Stop> {
-  const order = await replica.get('work_order', visit.order_id)
-  return {
-    visit,
-    order,
-    site: await replica.plain('site', order?.site_id),
-    asset: await replica.plain('asset', order?.asset_id),
-  }
+/** Return visits with what belongs to each, in their order. */
+export async function stopsOf(replica: Replica, visits: readonly Visit[]): Promise<Stop[]> {
+  const orders = await replica.many('work_order', visits.map((visit) => visit.order_id))
+  const sites = await replica.many('site', [...orders.values()].map((order) => order.site_id))
+  const assets = await replica.many('asset', [...orders.values()].map((order) => order.asset_id))
+  return visits.map((visit) => {
+    const order = orders.get(visit.order_id)
+    return { visit, order, site: sites.get(order?.site_id ?? ''), asset: assets.get(order?.asset_id ?? '') }
+  })
 }
 
 /** The kilometres from one stop to the next, as the crow flies, as far as their places are known. */
