@@ -567,8 +567,11 @@ def test_a_part_noted_while_finishing_is_said_by_the_completion_alone(
     page.get_by_role("button", name="To the signature").click()
     page.get_by_role("button", name="The customer does not sign").click()
     page.get_by_label("Reason").fill("Nobody there")
+    wang.cut()
     page.get_by_role("button", name="Seal without a signature").click()
     expect(page.get_by_text("The report is sealed")).to_be_visible()
+    expect(page.locator("a.sync")).to_contain_text("2 things not sent yet")
+    wang.connect()
     expect(page.locator("a.sync")).to_contain_text("All sent")
 
     said = [mutation["type"] for mutation in served.line.said]
