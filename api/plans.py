@@ -18,6 +18,7 @@ from dispatch.questions import check_placing
 from dispatch.schemas import (
     AskPlan,
     CheckPlacing,
+    ClearPlans,
     MovedView,
     MoveVisits,
     PlacingView,
@@ -64,6 +65,17 @@ class Plans(MethodView):
             name="plan.ask",
             status=202,
             present=plan_view,
+        )
+
+    @blp.arguments(ClearPlans, location="query")
+    @blp.response(204)
+    def delete(self, data: dict[str, Any]) -> Response:
+        """Throw away every undecided proposal for a day together; those made by themselves stay."""
+        return performs(
+            lambda unit: actions.clear_proposals(unit, **data),
+            None,
+            name="plan.clear",
+            status=204,
         )
 
 

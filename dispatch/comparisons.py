@@ -108,9 +108,10 @@ def _laid(problem: Problem, live: Plan, day: Day, plan: DayPlan) -> Plan:
 
 
 def _asked_about(plan: DayPlan) -> dict[str, Any]:
-    """Return the visit that a plan was made for: that it moves is no surprise."""
+    """Return the visits that a plan was made for: that they move is no surprise."""
     event = plan.asked.get("event", {})
-    return {event["visit_id"]: True} if "visit_id" in event else {}
+    about = [event, *event.get("causes", ())]
+    return {one["visit_id"]: True for one in about if one.get("visit_id")}
 
 
 def _shown_sums(of: Sums) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from core.shapes import (
 )
 from dispatch.comparing import Difference
 from dispatch.days import MOST_DAYS
-from dispatch.models import AbsenceKind, PlanKind, PlanState
+from dispatch.models import AbsenceKind, OnEvents, PlanKind, PlanState
 from work.schemas import VisitView
 
 
@@ -101,14 +101,32 @@ class RefusedVisit(Shape):
     message = text()
 
 
+class ClearPlans(Shape):
+    """For which day the table is cleared."""
+
+    day = date_(required=True)
+
+
 class PlanFilter(Shape):
     """For which day proposals are looked for."""
 
     day = date_()
 
 
+class CauseView(Shape):
+    """What has happened that a proposal answers: a code, in words, and whom or what it is about."""
+
+    code = text()
+    message = text()
+    visit_id = ident(none=True)
+    technician_id = ident(none=True)
+
+
 class PlanLine(Shape):
-    """A proposal in the list of them. `asked` says what was to be different from usual."""
+    """A proposal in the list of them. `asked` says what was to be different from usual.
+
+    One that nobody asked for is made `by_itself`; `causes` say what it answers.
+    """
 
     id = ident()
     version = number()
@@ -122,6 +140,8 @@ class PlanLine(Shape):
     cost = mapped(number())
     placed = number()
     left_out = number()
+    by_itself = flag()
+    causes = listed(CauseView)
     created_at = moment()
 
 
@@ -156,6 +176,8 @@ class PlanView(Shape):
     routes = listed(PlannedRoute)
     unplaced = listed(UnplacedVisit)
     refused = listed(RefusedVisit)
+    by_itself = flag()
+    causes = listed(CauseView)
     created_at = moment()
     published_at = moment(none=True)
 
@@ -238,6 +260,7 @@ class RulesIn(Shape):
     frozen_min = number(least=0, most=24 * 60)
     budget = number(least=0, most=1000)
     split_above = number(least=50, most=5000)
+    on_events = text(one_of=[one.value for one in OnEvents])
 
 
 class RulesView(Shape):
@@ -250,6 +273,7 @@ class RulesView(Shape):
     frozen_min = number()
     budget = number()
     split_above = number()
+    on_events = text(one_of=[one.value for one in OnEvents])
 
 
 class Compare(Shape):

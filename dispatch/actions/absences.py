@@ -6,6 +6,7 @@ from uuid import UUID
 from core.errors import Invalid, NotFound
 from core.ids import new_id
 from core.unit import Unit
+from dispatch.events import AbsenceNoted
 from dispatch.lateness import away_between
 from dispatch.models import Absence, AbsenceKind
 from people.permissions import require
@@ -44,7 +45,7 @@ def note_absence(
             "An absence lasts a year at most.",
             fields={"ends_at": ["An absence lasts a year at most."]},
         )
-    return unit.add(
+    absence = unit.add(
         Absence(
             id=new_id(),
             technician_id=technician.id,
@@ -56,6 +57,8 @@ def note_absence(
             created_at=unit.happened_at,
         )
     )
+    unit.record(AbsenceNoted(absence.id))
+    return absence
 
 
 def call_off_absence(unit: Unit, absence_id: UUID) -> Absence:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -19,7 +19,7 @@ from dispatch.engine.problem import Problem
 from dispatch.engine.problem import Visit as Asked
 from dispatch.events import PlanAsked
 from dispatch.models import DayPlan, PlanKind, PlanState
-from dispatch.queries import plan_for, today_of
+from dispatch.queries import plan_for, proposals, today_of
 from dispatch.standing import settled, standing
 from dispatch.weighing import wrong
 from parts.models import Part
@@ -31,6 +31,7 @@ from work.queries import visit_for
 
 # What leaving out an emergency costs while others are moved for it.
 ABOVE_ALL = 10_000_000
+EXPIRED = "Its days are over, and nobody decided on it."
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +126,45 @@ def cancel_plan(unit: Unit, plan_id: UUID) -> DayPlan:
     if plan.state is not PlanState.FAILED:
         plan.state = PlanState.CANCELLED
     return plan
+
+
+def clear_proposals(unit: Unit, *, day: date) -> int:
+    """Throw away every undecided proposal that has this day among its own; return how many.
+
+    What is being searched for goes on, and what was made by itself waits for its own word.
+    """
+    require(unit.actor, "plan.change")
+    return _put_away(
+        unit,
+        [
+            plan.id
+            for plan in proposals(unit, day)
+            if plan.state is PlanState.PROPOSED and not plan.by_itself
+        ],
+    )
+
+
+def expire_proposals(unit: Unit) -> int:
+    """Put away the proposals whose days are over and that nobody has decided on; return how many."""
+    require(unit.actor, "plan.change")
+    today = today_of(unit)
+    query = select(DayPlan.id, DayPlan.day, DayPlan.days).where(
+        DayPlan.state == PlanState.PROPOSED, DayPlan.day < today
+    )
+    over = [
+        plan_id
+        for plan_id, day, days in unit.session.execute(query)
+        if day + timedelta(days=days) <= today
+    ]
+    return _put_away(unit, over, EXPIRED)
+
+
+def _put_away(unit: Unit, plan_ids: Sequence[UUID], why: str = "") -> int:
+    plans = [unit.take(DayPlan, plan_id) for plan_id in sorted(plan_ids)]
+    open_ = [plan for plan in plans if plan is not None and plan.state is PlanState.PROPOSED]
+    for plan in open_:
+        plan.state, plan.message = PlanState.CANCELLED, why
+    return len(open_)
 
 
 def pose_problem(unit: Unit, plan: DayPlan) -> Posed:

@@ -18,7 +18,7 @@ from parts.queries import part_for
 from people.permissions import require
 from work import promises
 from work.checklists import usual_checklist
-from work.events import OrderOpened
+from work.events import OrderCancelled, OrderOpened
 from work.models import (
     CLOSED_ORDER,
     OPEN_VISIT,
@@ -257,6 +257,7 @@ def cancel_order(unit: Unit, order_id: UUID, *, reason: str) -> WorkOrder:
     for visit in visits_of(unit, order.id):
         if visit.state in OPEN_VISIT - UNDER_WAY:
             visit.state = VisitState.CANCELLED
+    unit.record(OrderCancelled(order.id))
     return order
 
 

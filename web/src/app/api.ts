@@ -127,7 +127,7 @@ export interface Reason {
   message: string
 }
 
-export type PlanKind = 'plan' | 'what_if' | 'emergency' | 'cancellation' | 'absence'
+export type PlanKind = 'plan' | 'what_if' | 'emergency' | 'cancellation' | 'absence' | 'late'
 export type PlanState = 'queued' | 'running' | 'proposed' | 'published' | 'failed' | 'cancelled'
 
 /** What was to be different from usual; what is not said is as the company has it. */
@@ -153,7 +153,15 @@ export interface AskPlan {
   weights?: Record<string, number>
 }
 
-/** A proposal in the list of what is on the table. */
+/** What has happened that a proposal answers. */
+export interface Cause {
+  code: string
+  message: string
+  visit_id: string | null
+  technician_id: string | null
+}
+
+/** A proposal in the list of what is on the table; one that nobody asked for is made by itself. */
 export interface PlanLine {
   id: string
   day: string
@@ -165,6 +173,8 @@ export interface PlanLine {
   message: string
   placed: number
   left_out: number
+  by_itself: boolean
+  causes: Cause[]
   created_at: string
 }
 
@@ -235,6 +245,7 @@ export interface PlanRules {
   frozen_min: number
   budget: number
   split_above: number
+  on_events: 'off' | 'propose'
 }
 
 /** A window that could be promised: what it adds, and with whom; no price where nobody can. */
@@ -577,6 +588,7 @@ export const api = {
   setPlanRules: (rules: Partial<Omit<PlanRules, 'version' | 'usual'>>) => put<PlanRules>('/v1/dispatch/rules', rules),
   offers: (visitId: string, query: { day: string; days: number; hours: number }, signal?: AbortSignal) =>
     get<{ offers: Offer[] }>(`/v1/visits/${visitId}/offers`, query, signal),
+  clearPlans: (day: string) => door.call('DELETE', `/v1/dispatch/plans?day=${day}`),
   cancelPlan: (id: string) => door.call('DELETE', `/v1/dispatch/plans/${id}`),
 
   devices: (signal?: AbortSignal) => get<List<Device>>('/v1/devices', { limit: 200 }, signal),
