@@ -54,7 +54,7 @@ from core import database, jobs
 from core import files as core_files
 from core.logs import configure_logs
 from core.settings import Settings, from_environment
-from dispatch import jobs as dispatch_jobs
+from dispatch.travel import roads
 from sync import cursor, hints, spans
 from work import reports
 
@@ -129,7 +129,7 @@ def create_app(settings: Settings | None = None, *, db: database.Database | None
     reports.configure(fonts=settings.fonts, public_url=settings.public_url)
     hints.configure(settings.public_url)
     spans.configure(settings.spans)
-    dispatch_jobs.configure(settings.router)
+    roads.configure(settings.router)
     dispatch.positions.configure(settings.positions_hours)
 
     app = _App("fieldwright", root_path=str(importlib.resources.files("api")), static_folder=None)

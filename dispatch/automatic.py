@@ -26,6 +26,7 @@ from dispatch.actions import move_visits
 from dispatch.engine.problem import Place
 from dispatch.engine.travel import travel_matrix
 from dispatch.questions import candidates, check_placing
+from dispatch.travel.roads import KNOWN_ONLY_S
 from people.models import Technician, TechnicianKind
 from people.permissions import require
 from people.queries import organisation_of, technician_for, territories
@@ -258,7 +259,7 @@ def _offers(
     day, last = clock.now().astimezone(zone).date(), until.astimezone(zone).date()
     while day <= last:
         reasons = []
-        for one in candidates(unit, visit.id, day=day)["candidates"]:
+        for one in candidates(unit, visit.id, day=day, patience_s=KNOWN_ONLY_S)["candidates"]:
             offer, against = _judged(one, rule, until, hired[one["technician_id"]])
             if offer is None:
                 reasons.append(against)
@@ -377,7 +378,13 @@ def _take(
 
 def _lay_in(unit: Unit, visit: Visit, technician_id: UUID, day: date) -> None:
     """Put the visit where it fits best, and what it pushes a little later, as a dispatcher's hand does."""
-    said = check_placing(unit, visit_id=visit.id, technician_id=technician_id, day=day)
+    said = check_placing(
+        unit,
+        visit_id=visit.id,
+        technician_id=technician_id,
+        day=day,
+        patience_s=KNOWN_ONLY_S,
+    )
     pushed = {note["visit_id"] for note in said["notes"] if note["code"] == "pushed"}
     moves = [
         {

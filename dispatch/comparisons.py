@@ -16,6 +16,7 @@ from dispatch.models import DayPlan, PlanState
 from dispatch.queries import plan_for
 from dispatch.sentences import said
 from dispatch.standing import Broken, fresh_breaks, overlaid, standing
+from dispatch.travel.roads import ANSWER_S
 from people.permissions import require
 
 MOST_PLANS = 4
@@ -40,7 +41,7 @@ def comparison(
     base = _finished(plan_for(unit, against)) if against is not None else None
     day = _days_of(unit, [*plans, *([base] if base else [])])
     desk = laid_out(unit, day)
-    problem = desk.problem()
+    problem = desk.problem(seconds=ANSWER_S)
     live = standing(problem, desk.holders())
     before = live if base is None else _laid(problem, live, day, base)
     titles = {str(row.id): row for row in desk.visits}

@@ -66,7 +66,7 @@ def plan_view(unit: Unit, plan: DayPlan) -> dict[str, Any]:
         "published_at",
     )
     view = {name: getattr(plan, name) for name in names}
-    view["message"] = say(plan.message, language)
+    view["message"] = _message(plan, language)
     view["routes"] = [
         route
         | {"day": route.get("day", plan.day)}
@@ -83,6 +83,11 @@ def plan_view(unit: Unit, plan: DayPlan) -> dict[str, Any]:
     view["causes"] = cause_views(unit, [plan])[plan.id]
     view["refused"] = [one | {"message": say(one["message"], language)} for one in plan.refused]
     return view
+
+
+def _message(plan: DayPlan, language: str) -> str:
+    """Return what is to be said of a plan, a sentence a line, in the reader's words."""
+    return "\n".join(say(one, language) for one in plan.message.split("\n"))
 
 
 def _why(why: Mapping[str, Any] | None, language: str) -> dict[str, Any] | None:
@@ -272,7 +277,7 @@ def proposal_lines(unit: Unit, day: date | None) -> list[dict[str, Any]]:
         {name: getattr(plan, name) for name in (*names, "by_itself", "created_at")}
         | {
             "causes": answered[plan.id],
-            "message": say(plan.message, language),
+            "message": _message(plan, language),
             "placed": sum(len(route["stops"]) for route in plan.routes),
             "left_out": len(plan.unplaced),
         }

@@ -33,6 +33,7 @@ from dispatch.standing import (
     standing,
     with_cost,
 )
+from dispatch.travel.roads import ANSWER_S
 from people.permissions import require
 from people.queries import technician_for
 from work.models import FINISHED, UNDER_WAY, VisitState
@@ -55,6 +56,7 @@ class Replan:
     asking: Asking
     plan: Plan
     seen: dict[str, int]
+    note: str = ""
 
 
 def asking_for(unit: Unit, budget: int | None, **about: UUID | None) -> Asking:
@@ -221,7 +223,8 @@ def _answered(
     lost: Sequence[str] = (),
     gains: Sequence[str] = (),
 ) -> Replan:
-    problem = desk.problem()
+    ways = desk.laid(seconds=ANSWER_S)
+    problem = ways.problem
     known = {visit.id: visit for visit in problem.visits}
     begun, known_at = standing(problem, desk.holders()), _known(problem)
     live, failing = _without_failing(problem, begun, set(lost))
@@ -258,6 +261,7 @@ def _answered(
         asking,
         plan,
         {name: versions[name] for name in sorted(told)},
+        ways.note,
     )
 
 

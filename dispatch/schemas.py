@@ -373,9 +373,10 @@ class OfferView(Shape):
 
 
 class OffersView(Shape):
-    """The windows, the earliest first."""
+    """The windows, the earliest first; `note` says so where the driving times are only estimates."""
 
     visit_id = ident()
+    note = text()
     offers = listed(OfferView)
 
 

@@ -2,13 +2,12 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
 
 from core.jobs import in_child
-from core.settings import Router
 from dispatch.days import Pieces, overdrawn
 from dispatch.engine.codec import plan_from_json, problem_to_json
 from dispatch.engine.plan import Cost, Plan, Route, Unplaced
@@ -16,7 +15,7 @@ from dispatch.engine.pricing import priced
 from dispatch.engine.problem import Problem, Visit
 from dispatch.engine.validator import violations
 from dispatch.splitting import parts_of, seam_of, seams
-from dispatch.travel.drives import with_roads
+from dispatch.travel.roads import Roads
 
 # Loading the solver and explaining the plan, beside the search itself.
 GRACE_S = 60
@@ -44,10 +43,12 @@ class Search:
 
     seconds: float
     seed: int
-    router: Router | None
+    roads: Roads
     tell: Callable[[int], None]
     preparing: Callable[[], None]
     check: Callable[[], None]
+    # What is to be said about the driving times.
+    notes: set[str] = field(default_factory=set)
 
     def plan(self, pieces: Pieces, split_above: int, budget: int | None = None) -> tuple[Plan, int]:
         """Return the plan, judged and explained, and in how many parts it was made.
@@ -93,7 +94,7 @@ class Search:
         for dearer in (*DEARER, 0):
             plan = self._solved(asked, self.seconds, 0, 100)
             if len(_moved(pieces, plan)) <= budget:
-                return replace(plan, cost=priced(pieces.problem(), plan))
+                return replace(plan, cost=priced(self._laid(pieces), plan))
             if dearer:
                 weights = replace(pieces.weights, moved=pieces.weights.moved * dearer)
                 asked = replace(pieces, weights=weights)
@@ -102,7 +103,7 @@ class Search:
         plan = self._solved(asked, self.seconds, 0, 100)
         if len(_moved(pieces, plan)) > budget:
             raise PlanFailed("No plan was found that moves as few visits as that.")
-        return replace(plan, cost=priced(pieces.problem(), plan))
+        return replace(plan, cost=priced(self._laid(pieces), plan))
 
     def _cost(
         self,
@@ -118,11 +119,18 @@ class Search:
         names = made | {one.visit_id for one in out}
         wanted = [visit for visit in pieces.visits if visit.id in names]
         people = {engineer.id for engineer in part.engineers}
-        problem = pieces.only([e for e in pieces.engineers if e.id in people], wanted).problem()
-        return priced(problem, Plan(tuple(mine), tuple(out), Cost()))
+        small = pieces.only([e for e in pieces.engineers if e.id in people], wanted)
+        return priced(self._laid(small), Plan(tuple(mine), tuple(out), Cost()))
+
+    def _laid(self, pieces: Pieces) -> Problem:
+        """Return the question with the router's driving times where it answers."""
+        laid = self.roads.laid(pieces.problem())
+        if laid.note:
+            self.notes.add(laid.note)
+        return laid.problem
 
     def _solved(self, pieces: Pieces, seconds: float, from_: int, to: int) -> Plan:
-        problem = with_roads(pieces.problem(), self.router)
+        problem = self._laid(pieces)
         for number in range(MOST_VAN_TRIES + 1):
             plan = self._asked(problem, seconds, from_, to)
             broken = violations(problem, plan)

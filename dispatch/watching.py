@@ -21,6 +21,7 @@ from dispatch.models import Absence, DayPlan, OnEvents, PlanKind, PlanState
 from dispatch.queries import planning_rules, today_of
 from dispatch.replanning import Replan, answer_together
 from dispatch.standing import standing
+from dispatch.travel.roads import HAND_S
 from people.models import Technician
 from work.models import (
     CLOSED_ORDER,
@@ -176,7 +177,7 @@ def _is_promised(row: Visit) -> bool:
 
 
 def _late_of(desk: Desk, technician_id: UUID) -> Iterator[Cause]:
-    problem = desk.problem()
+    problem = desk.problem(seconds=HAND_S)
     visits = {visit.id: visit for visit in problem.visits}
     for route in standing(problem, desk.holders()).routes:
         for stop in route.stops:

@@ -174,7 +174,7 @@ def pose_problem(unit: Unit, plan: DayPlan) -> Posed:
     pieces = desk.pieces()
     if desk.terms.frozen_s:
         # What is about to begin is locked to the minute at which it can begin.
-        problem = pieces.problem()
+        problem = desk.problem()
         live = standing(problem, desk.holders())
         pieces = replace(pieces, visits=_first(settled(problem, live).visits, asking))
     note_seen(plan, pieces, [*desk.visits, *desk.left_out])

@@ -22,6 +22,7 @@ def keep_replan(unit: Unit, replan: Replan) -> DayPlan:
     plan = new_plan(unit, replan.day, replan.days, replan.asking, kind=replan.kind)
     plan.seen = dict(replan.seen)
     write_answer(unit, plan, replan.plan)
+    plan.message = replan.note
     return plan
 
 
@@ -51,6 +52,7 @@ def keep_instead(unit: Unit, plan_id: UUID, replan: Replan) -> None:
     if plan is not None and plan.state is PlanState.RUNNING:
         plan.seen = dict(replan.seen)
         write_answer(unit, plan, replan.plan)
+        plan.message = replan.note
 
 
 def search_replan(

@@ -13,9 +13,9 @@ from core.settings import Router
 from core.unit import perform, reading
 from dispatch import actions as dispatch
 from dispatch.days import Day
-from dispatch.jobs import configure
 from dispatch.models import DayPlan, PlanKind, PlanState
 from dispatch.queries import plan_view
+from dispatch.travel import roads
 from tests.dispatch.services import Answer, serving
 from tests.dispatch.standing_days import a_day, at, row, standing
 from tests.makers import Maker
@@ -171,11 +171,11 @@ def test_the_router_that_the_application_was_given_is_asked(make: Maker) -> None
         return 200, {"code": "Ok", "durations": [[1234.0] * size for _ in range(size)]}
 
     with serving(speak) as (url, asked):
-        configure(Router("osrm", url))
+        roads.configure(Router("osrm", url))
         try:
             plan = planned(make)
         finally:
-            configure(None)
+            roads.configure(None)
     assert asked[0].startswith("/table/v1/car/")
     assert [stop["travel_s"] for route in plan.routes for stop in route["stops"]] == [1234]
 
