@@ -1,6 +1,6 @@
 """The life of a work order."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -35,6 +35,9 @@ from work.queries import order_for, visits_of
 from work.states import order_state
 
 DEFAULT_DURATION_MIN = 90
+# What was promised by telephone may be written down days later; a year of 1901 is a slip of the hand.
+PROMISED_BACK = timedelta(days=31)
+PROMISED_AHEAD = timedelta(days=5 * 366)
 
 
 def open_order(unit: Unit, *, id: UUID | None = None, **details: Any) -> WorkOrder:
@@ -125,6 +128,7 @@ def _open(
             sla=None,
         )
     )
+    check_window(order, said_at=unit.happened_at)
     promises.rewind(unit, order, now=clock.now(), holds=[])
     visit = add_visit(unit, order, visit_id)
     unit.record(OrderOpened(order.id))
@@ -169,7 +173,8 @@ def edit_order(unit: Unit, order_id: UUID, **changes: Any) -> WorkOrder:
         changes["parts"] = _known_parts(unit, changes["parts"])
     for name, value in changes.items():
         setattr(order, name, value)
-    check_window(order)
+    windows = {"window_from", "window_to"} & set(changes)
+    check_window(order, said_at=unit.happened_at if windows else None)
     if "priority" in changes:
         promises.rewind(unit, order, now=clock.now())
     if {"window_from", "window_to", "duration_min"} & set(changes):
@@ -183,11 +188,15 @@ def edit_order(unit: Unit, order_id: UUID, **changes: Any) -> WorkOrder:
     return order
 
 
-def check_window(row: WorkOrder | Visit) -> None:
-    """See that a promised window goes forward.
+def check_window(row: WorkOrder | Visit, *, said_at: datetime | None = None) -> None:
+    """See that a promised window goes forward and, where it was just said, is of our days.
 
     Raises Invalid.
     """
+    for name, moment in (("window_from", row.window_from), ("window_to", row.window_to)):
+        if moment and said_at and not said_at - PROMISED_BACK < moment < said_at + PROMISED_AHEAD:
+            message = "A promise is made for the coming years."
+            raise Invalid(message, fields={name: [message]})
     if row.window_from and row.window_to and row.window_from >= row.window_to:
         raise Invalid(
             "The window must end after it begins.",

@@ -40,6 +40,7 @@ from work.states import may_follow
 _OVER = "The visit is already closed."
 # Whoever is no later than that is in time.
 DELAY_ALLOWED = timedelta(minutes=5)
+PLANNED_AHEAD = timedelta(days=2 * 366)
 
 
 def place_visit(
@@ -86,7 +87,7 @@ def edit_visit(unit: Unit, visit_id: UUID, **changes: Any) -> Visit:
         visit.position, visit.travel_s = None, None
         if "arrives_at" not in changes:
             visit.arrives_at = visit.departs_at = None
-    _check_times(visit, changes)
+    _check_times(unit, visit, changes)
     if moved or "day" in changes:
         firm = visit.technician_id is not None and visit.day is not None
         visit.state = VisitState.DISPATCHED if firm else VisitState.PROPOSED
@@ -100,12 +101,16 @@ def edit_visit(unit: Unit, visit_id: UUID, **changes: Any) -> Visit:
     return visit
 
 
-def _check_times(visit: Visit, changes: dict[str, Any]) -> None:
-    check_window(visit)
+def _check_times(unit: Unit, visit: Visit, changes: dict[str, Any]) -> None:
+    windows = {"window_from", "window_to"} & set(changes)
+    check_window(visit, said_at=unit.happened_at if windows else None)
     # A day's grace, because the day may be over here and not yet at the site.
     day = timedelta(days=1)
     if changes.get("day") is not None and changes["day"] < clock.now().date() - day:
         raise Invalid("A day that is over cannot be planned.", fields={"day": ["Over."]})
+    if changes.get("day") is not None and changes["day"] > clock.now().date() + PLANNED_AHEAD:
+        message = "A visit is planned for the coming two years."
+        raise Invalid(message, fields={"day": [message]})
     arrival = changes.get("arrives_at")
     if arrival is not None and visit.day is not None and abs(arrival.date() - visit.day) > day:
         message = "The arrival is on another day than the visit."
