@@ -8,6 +8,7 @@ from core.errors import DomainError
 from core.jobs import job
 from core.unit import perform, reading, unit_of_work
 from dispatch import actions
+from dispatch.days import who_of
 from dispatch.engine.plan import Plan
 from dispatch.engine.problem import ProblemError
 from dispatch.events import PlanAsked
@@ -19,6 +20,7 @@ from dispatch.travel.roads import roads
 
 PREPARING = "The planner is being prepared on this machine, once. This takes a minute or two."
 IN_PARTS = "This large plan was made in {parts} parts and sewn together."
+SIZE = "Searching for the best places for {visits} visits among {people} engineers."
 NO_ANSWER = "The planner ended without an answer."
 # How finely progress is told; each step is a small transaction.
 STEP = 10
@@ -43,12 +45,14 @@ def find_plan(actor: Actor, plan_id: str) -> None:
             return
         seconds, seed = plan.seconds, plan.seed
     told = 0
+    people = {who_of(one.id)[0] for one in posed.pieces.engineers}
+    size = SIZE.format(visits=len(posed.pieces.visits), people=len(people))
 
     def tell(progress: int) -> None:
         nonlocal told
         if progress >= told + STEP or (progress == 0 and told == 0):
             told = max(told, progress)
-            _tell(actor, wanted, progress)
+            _tell(actor, wanted, progress, size)
 
     search = Search(
         seconds=float(seconds),

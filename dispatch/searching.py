@@ -6,16 +6,20 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
+import structlog
 
 from core.jobs import in_child
 from dispatch.days import Pieces, overdrawn
 from dispatch.engine.codec import plan_from_json, problem_to_json
+from dispatch.engine.explanations import Desk as Explanations
 from dispatch.engine.plan import Cost, Plan, Route, Unplaced
 from dispatch.engine.pricing import priced
 from dispatch.engine.problem import Problem, Visit
 from dispatch.engine.validator import violations
 from dispatch.splitting import parts_of, seam_of, seams
-from dispatch.travel.roads import Roads
+from dispatch.travel.roads import KNOWN_ONLY_S, Roads
+
+log = structlog.get_logger("dispatch")
 
 # Loading the solver and explaining the plan, beside the search itself.
 GRACE_S = 60
@@ -24,6 +28,9 @@ PREPARING_S = 900
 # How the time is shared where a plan is made in parts.
 SEAMS_SHARE = 0.25
 LEAST_S = 1.0
+# What is left out of a plan made in parts is explained anew, by everybody; that may take so long.
+EXPLAINING_S = 10.0
+BROKEN = "The plan broke a rule and was not kept ({rule}). Plan again."
 # So often a plan of several days is made again because a later day took what an earlier one had used.
 MOST_VAN_TRIES = 3
 # By how much a move becomes dearer each time a plan has moved too many.
@@ -86,7 +93,23 @@ class Search:
             if seam is not None:
                 take(seam, seam_s)
         cost = sum((self._cost(part.pieces, pieces, routes, left) for part in parts), Cost())
-        return Plan(tuple(routes.values()), tuple(left.values()), cost), len(parts)
+        plan = Plan(tuple(routes.values()), tuple(left.values()), cost)
+        return self._explained(pieces, plan), len(parts)
+
+    def _explained(self, pieces: Pieces, plan: Plan) -> Plan:
+        """Return the plan with what keeps everybody from what is left out, not only those of its part."""
+        problem = self.roads.laid(pieces.problem(), seconds=KNOWN_ONLY_S).problem
+        of = {route.engineer_id: route for route in plan.routes}
+        routes = tuple(of[engineer.id] for engineer in problem.engineers)
+        desk = Explanations(problem, replace(plan, routes=routes))
+        until = time.monotonic() + EXPLAINING_S
+
+        def told(left: Unplaced) -> Unplaced:
+            self.check()
+            late = time.monotonic() > until
+            return left if late else replace(left, reasons=desk.reasons(left.visit_id))
+
+        return replace(plan, unplaced=tuple(told(left) for left in plan.unplaced))
 
     def _within(self, budget: int, pieces: Pieces) -> Plan:
         """Return a plan that moves no more than so many: by a higher price, and in the end by locks."""
@@ -135,7 +158,8 @@ class Search:
             plan = self._asked(problem, seconds, from_, to)
             broken = violations(problem, plan)
             if broken:
-                raise PlanFailed(f"The plan broke a rule: {broken[0]}")
+                log.error("a plan broke a rule", rule=broken[0].rule.value, finding=str(broken[0]))
+                raise PlanFailed(BROKEN.format(rule=broken[0].rule.value))
             short = overdrawn(problem, plan)
             if not short:
                 return plan

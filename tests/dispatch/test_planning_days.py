@@ -147,9 +147,13 @@ def test_a_large_plan_is_made_in_parts_and_sewn_together(make: Maker) -> None:
         lat, lng = near if number % 3 else far
         site = make.site(lat=lat + number * 0.001, lng=lng)
         make.visit(order=make.order(make.asset(site)), duration_min=30)
+    crane = make.order(title="Crane", skills=[{"code": "crane", "level": 1}])
+    make.visit(order=crane, duration_min=30)
     plan = planned(make, seconds=4)
     assert len(placed(plan)) == 54
-    assert plan.unplaced == []
+    # Everybody says why, not only those of its part.
+    [left] = plan.unplaced
+    assert len({one["technician_id"] for one in left["reasons"]}) == 8
     assert len(plan.routes) == 8
     with reading(make.system) as unit:
         said = plan_view(unit, plan)["message"]
