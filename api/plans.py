@@ -18,7 +18,6 @@ from dispatch.questions import check_placing
 from dispatch.schemas import (
     AskPlan,
     CheckPlacing,
-    ClearPlans,
     MovedView,
     MoveVisits,
     PlacingView,
@@ -67,7 +66,7 @@ class Plans(MethodView):
             present=plan_view,
         )
 
-    @blp.arguments(ClearPlans, location="query")
+    @blp.arguments(PlanFilter, location="query")
     @blp.response(204)
     def delete(self, data: dict[str, Any]) -> Response:
         """Throw away every undecided proposal for a day together; those made by themselves stay."""

@@ -21,6 +21,7 @@ from dispatch.models import AbsenceKind, PlanningRules
 from dispatch.queries import absences, planning_rules, today_of
 from dispatch.travel.roads import KNOWN_ONLY_S, Laid, roads
 from dispatch.weighing import weights_of
+from dispatch.wishes import wishes_for
 from parts.models import VanStock
 from people.models import Technician
 from people.queries import organisation_of
@@ -121,6 +122,7 @@ def terms_of(unit: Unit, day: Day, asking: Asking = NOTHING, *, frozen: bool = F
         away=_away(unit, day),
         here=_here(unit, day, clock.now()),
         learned=learned_for(unit),
+        wishes=wishes_for(unit),
     )
 
 
@@ -189,6 +191,8 @@ def for_planning() -> Any:
         order.load_only(
             WorkOrder.title,
             WorkOrder.kind,
+            WorkOrder.customer_id,
+            WorkOrder.site_id,
             WorkOrder.priority,
             WorkOrder.due_at,
             WorkOrder.skills,

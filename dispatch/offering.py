@@ -48,7 +48,7 @@ def offers(
     row = unit.session.scalars(for_planning().where(Visit.id == visit_id)).one()
     pieces = desk.pieces()
     place = len(pieces.places)
-    asked = wherever(desk.day, row, place)
+    asked = wherever(desk.day, row, place, desk.terms.wishes)
     site = row.order.site
     whole = replace(
         pieces,

@@ -23,6 +23,7 @@ from core.shapes import (
 from dispatch.comparing import Difference
 from dispatch.days import MOST_DAYS
 from dispatch.models import AbsenceKind, OnEvents, PlanKind, PlanState
+from dispatch.wishes import WishKind
 from work.schemas import VisitView
 
 
@@ -101,14 +102,8 @@ class RefusedVisit(Shape):
     message = text()
 
 
-class ClearPlans(Shape):
-    """For which day the table is cleared."""
-
-    day = date_(required=True)
-
-
 class PlanFilter(Shape):
-    """For which day proposals are looked for."""
+    """Of which day the proposals are; with none, today's."""
 
     day = date_()
 
@@ -542,6 +537,39 @@ class RuleView(Shape):
     most_added_min = number()
     use_standby = flag()
     use_contractors = flag()
+
+
+class FoundPlace(Shape):
+    """Where the map has an address, what it calls it, and how far that is from the place known so far."""
+
+    lat = real()
+    lng = real()
+    name = text()
+    away_m = number()
+
+
+class WishesIn(Shape):
+    """Whom somebody would rather have, and who is not to come; what was said before goes."""
+
+    preferred = listed(ident(), default=[], most=200)
+    forbidden = listed(ident(), default=[], most=200)
+
+
+class WishesView(Shape):
+    """Whom somebody would rather have, and who is not to come."""
+
+    preferred = listed(ident())
+    forbidden = listed(ident())
+
+
+class WishView(Shape):
+    """One wish, of a customer or of one site."""
+
+    id = ident()
+    customer_id = ident(none=True)
+    site_id = ident(none=True)
+    technician_id = ident()
+    kind = text(one_of=[kind.value for kind in WishKind])
 
 
 class NewStandby(Shape):

@@ -68,6 +68,7 @@ FINDINGS = {
     "pushed": "{visit} would begin {minutes} min later.",
     "late": "{visit} would begin {minutes} min after it is due.",
     "estimated": ESTIMATED,
+    "not_wished": "{visit}: the customer would rather have somebody else.",
     "overtime": "{name} would work {minutes} min of overtime.",
 }
 

@@ -31,6 +31,7 @@ from work.queries import visit_for
 
 # What leaving out an emergency costs while others are moved for it.
 ABOVE_ALL = 10_000_000
+FARTHEST = timedelta(days=366)
 EXPIRED = "Its days are over, and nobody decided on it."
 
 
@@ -57,12 +58,15 @@ def ask_plan(
 
     `supposed` is what is to be different from usual, as `Asking` names it: with any of it the plan
     answers what would be if.
-    Raises NotFound for a technician or a visit that is not there, Invalid for a day that is over, for
+    Raises NotFound for a technician or a visit that is not there, Invalid for a day that is over or far away, for
     nobody to plan for and for prices that are none.
     """
     require(unit.actor, "plan.change")
     if day < today_of(unit):
         raise Invalid("A day that is over cannot be planned.", fields={"day": ["Over."]})
+    if day > today_of(unit) + FARTHEST:
+        message = "A plan is made for the coming year."
+        raise Invalid(message, fields={"day": [message]})
     asking = Asking.of(technician_ids=technician_ids, **supposed)
     if technician_ids is not None and not technician_ids:
         raise Invalid("Choose somebody to plan for.", fields={"technician_ids": ["Missing."]})
@@ -128,8 +132,8 @@ def cancel_plan(unit: Unit, plan_id: UUID) -> DayPlan:
     return plan
 
 
-def clear_proposals(unit: Unit, *, day: date) -> int:
-    """Throw away every undecided proposal that has this day among its own; return how many.
+def clear_proposals(unit: Unit, *, day: date | None = None) -> int:
+    """Throw away every undecided proposal that has this day, or today, among its own; return how many.
 
     What is being searched for goes on, and what was made by itself waits for its own word.
     """
@@ -138,7 +142,7 @@ def clear_proposals(unit: Unit, *, day: date) -> int:
         unit,
         [
             plan.id
-            for plan in proposals(unit, day)
+            for plan in proposals(unit, day or today_of(unit))
             if plan.state is PlanState.PROPOSED and not plan.by_itself
         ],
     )

@@ -12,8 +12,13 @@ import numpy as np
 import pytest
 from geopy.distance import geodesic
 
+from assets.actions import move_site
+from assets.models import Site
 from core import clock
+from core.errors import Conflict, Forbidden, NotFound
 from core.settings import Geocoder, Router, SettingsError, from_environment
+from core.unit import perform, reading
+from dispatch import addresses
 from dispatch.engine.problem import LATEST_S, Place, Problem, ProblemError
 from dispatch.engine.travel import TravelModel, paces, straight_km, travel_matrix
 from dispatch.travel.calls import ServiceError
@@ -22,6 +27,7 @@ from dispatch.travel.geocoding import Geocoding
 from dispatch.travel.roads import ESTIMATED, Roads
 from dispatch.travel.services import Matrix, Osrm, Valhalla
 from tests.dispatch.services import Speaker, serving
+from tests.makers import Maker
 
 
 def city(size: int) -> list[Place]:
@@ -384,3 +390,31 @@ def test_photon_is_asked_in_its_own_way(tmp_path: Path) -> None:
 def test_a_geocoder_that_cannot_be_set_up_is_refused_with_a_sentence(wrong: Geocoder) -> None:
     with pytest.raises(SettingsError):
         Geocoding(wrong)
+
+
+# Addresses of sites.
+
+
+def test_a_site_is_found_by_its_address_and_moved_by_a_person_alone(
+    make: Maker, tmp_path: Path
+) -> None:
+    site = make.site(address="Nanjing Road 1", lat=31.0, lng=121.0)
+    dispatcher = make.actor("dispatcher")
+    with pytest.raises(Conflict, match="No map service"):
+        addresses.find_site(dispatcher, site.id)
+    with serving(Town()) as (url, _):
+        addresses.configure(Geocoder("nominatim", tmp_path / "places.db", url, pause_ms=0))
+        try:
+            found = addresses.find_site(dispatcher, site.id)
+            assert found["away_m"] > 1000
+            with reading(dispatcher) as unit:
+                assert unit.must(Site, site.id, "gone").lat == 31.0
+            with pytest.raises(NotFound):
+                addresses.find_site(dispatcher, make.site(address="Nowhere 9").id)
+            with pytest.raises(Forbidden):
+                addresses.find_site(make.actor("technician"), site.id)
+        finally:
+            addresses.configure(None)
+    place = {"lat": found["lat"], "lng": found["lng"]}
+    moved = perform(dispatcher, lambda unit: move_site(unit, site.id, **place))
+    assert (moved.lat, moved.lng) == (found["lat"], found["lng"])

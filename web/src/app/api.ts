@@ -61,8 +61,11 @@ export interface Territory {
 
 export interface SiteLine {
   id: string
+  customer_id: string
   name: string
   address: string
+  lat: number
+  lng: number
   territory: string | null
 }
 
@@ -151,6 +154,15 @@ export interface AskPlan {
   left_out?: string[]
   overtime_min?: number
   weights?: Record<string, number>
+}
+
+/** Whom a customer or one of their sites would rather have, or does not want. */
+export interface Wish {
+  id: string
+  customer_id: string | null
+  site_id: string | null
+  technician_id: string
+  kind: 'preferred' | 'forbidden'
 }
 
 /** What has happened that a proposal answers. */
@@ -269,6 +281,7 @@ export interface Plan {
   message: string | null
   cost: Record<string, number> | null
   published: string[]
+  causes: Cause[]
   routes: {
     technician_id: string
     day: string
@@ -533,6 +546,10 @@ export const api = {
   newTerritory: (name: string) => post<Territory>('/v1/territories', { name }),
   dropTerritory: (id: string) => door.call('DELETE', `/v1/territories/${id}`),
   coverTerritories: (technicianId: string, territories: string[]) => put(`/v1/technicians/${technicianId}/territories`, { territories }),
+  wishes: (signal?: AbortSignal) => get<List<Wish>>('/v1/dispatch/wishes', {}, signal),
+  sayWishes: (whose: 'site' | 'customer', id: string, whom: { preferred: string[]; forbidden: string[] }) => put(`/v1/${whose}s/${id}/wishes`, whom),
+  findPlace: (siteId: string, signal?: AbortSignal) => get<{ lat: number; lng: number; name: string; away_m: number }>(`/v1/sites/${siteId}/place`, {}, signal),
+  placeSite: (siteId: string, place: { lat: number; lng: number }) => put(`/v1/sites/${siteId}/place`, place),
   placeInTerritory: (siteId: string, territory: string | null) => put(`/v1/sites/${siteId}/territory`, { territory }),
   sayKind: (technicianId: string, kind: 'own' | 'contractor', hourly: number) =>
     put(`/v1/technicians/${technicianId}/kind`, { kind, hourly_cost_micro: hourly }),
