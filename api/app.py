@@ -22,6 +22,7 @@ import dispatch.positions
 import sync.wiring  # noqa: F401 - this process changes rows
 from api import (
     accounts,
+    addresses,
     assets,
     attention,
     automatic,
@@ -42,6 +43,7 @@ from api import (
     territories,
     tus,
     visits,
+    wishes,
 )
 from api import requests as fault_reports
 from api import sync as sync_door
@@ -54,7 +56,8 @@ from core import database, jobs
 from core import files as core_files
 from core.logs import configure_logs
 from core.settings import Settings, from_environment
-from dispatch import jobs as dispatch_jobs
+from dispatch import addresses as finding
+from dispatch.travel import roads
 from sync import cursor, hints, spans
 from work import reports
 
@@ -77,6 +80,8 @@ VIEWS = (
     territories.blp,
     positions.blp,
     automatic.blp,
+    wishes.blp,
+    addresses.blp,
     figures.blp,
     attention.blp,
     files.blp,
@@ -129,7 +134,8 @@ def create_app(settings: Settings | None = None, *, db: database.Database | None
     reports.configure(fonts=settings.fonts, public_url=settings.public_url)
     hints.configure(settings.public_url)
     spans.configure(settings.spans)
-    dispatch_jobs.configure(settings.router)
+    roads.configure(settings.router)
+    finding.configure(settings.geocoder)
     dispatch.positions.configure(settings.positions_hours)
 
     app = _App("fieldwright", root_path=str(importlib.resources.files("api")), static_folder=None)
@@ -294,6 +300,13 @@ def _serve_web(app: Flask, settings: Settings) -> None:
     @app.get("/app/settings.json")
     def web_settings() -> Response:
         return Response(
-            dumps({"tiles_url": settings.tiles_url, "demo": not settings.production}),
+            dumps(
+                {
+                    "tiles_url": settings.tiles_url,
+                    "tiles_attribution": settings.tiles_attribution,
+                    "finds_addresses": settings.geocoder is not None,
+                    "demo": not settings.production,
+                }
+            ),
             mimetype="application/json",
         )

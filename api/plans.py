@@ -66,6 +66,17 @@ class Plans(MethodView):
             present=plan_view,
         )
 
+    @blp.arguments(PlanFilter, location="query")
+    @blp.response(204)
+    def delete(self, data: dict[str, Any]) -> Response:
+        """Throw away every undecided proposal for a day together; those made by themselves stay."""
+        return performs(
+            lambda unit: actions.clear_proposals(unit, **data),
+            None,
+            name="plan.clear",
+            status=204,
+        )
+
 
 @blp.route("/plans/<uuid:plan_id>")
 class OnePlan(MethodView):

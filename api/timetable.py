@@ -32,7 +32,9 @@ RECURRING: dict[Callable[..., None], timedelta] = {
     sync_jobs.forget_uploads: timedelta(hours=1),
     sync_jobs.collect_files: timedelta(days=1),
     upkeep.forget_positions: timedelta(hours=1),
+    upkeep.expire_proposals: timedelta(hours=1),
     upkeep.learn_times: timedelta(days=1),
+    upkeep.look_soon: timedelta(minutes=1),
 }
 
 

@@ -67,6 +67,17 @@ def add_site(
     )
 
 
+def move_site(unit: Unit, site_id: UUID, *, lat: float, lng: float) -> Site:
+    """Say where a site is on the map.
+
+    Raises NotFound.
+    """
+    require(unit.actor, "customer.change")
+    site = site_for(unit, site_id)
+    site.lat, site.lng = lat, lng
+    return site
+
+
 def place_in_territory(unit: Unit, site_id: UUID, *, territory: str | None) -> Site:
     """Say in which territory a site lies; none means that anybody may be sent there.
 

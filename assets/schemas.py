@@ -68,6 +68,13 @@ class SiteTerritory(Shape):
     territory = text(none=True, required=True, most=80)
 
 
+class SitePlace(Shape):
+    """Where a site is on the map."""
+
+    lat = real(required=True, least=-90, most=90)
+    lng = real(required=True, least=-180, most=180)
+
+
 class NewSite(Shape):
     """What it takes to add a site."""
 

@@ -74,6 +74,8 @@ class Settings:
     fonts: Path
     web: Path
     tiles_url: str | None
+    # What the makers of the tiles want to be named as, at the edge of every map.
+    tiles_attribution: str
     router: Router | None
     geocoder: Geocoder | None
     # How many problems that somebody sends in one process solves at once.
@@ -139,6 +141,7 @@ def from_environment(
         fonts=Path(env.get("FIELDWRIGHT_FONTS", root / "build" / "fonts")),
         web=Path(env.get("FIELDWRIGHT_WEB", root / "web" / "dist")),
         tiles_url=env.get("FIELDWRIGHT_TILES_URL") or None,
+        tiles_attribution=_attribution(env),
         router=_router(
             env,
             one_of("FIELDWRIGHT_ROUTER", "none", "none", "osrm", "valhalla", "matrix"),
@@ -233,6 +236,15 @@ def _web_address(env: Mapping[str, str], name: str) -> str | None:
     if given and (parts.scheme not in ("http", "https") or not parts.hostname):
         raise SettingsError(f"{name} is {given!r}; it must begin with http:// or https://.")
     return given.rstrip("/") or None
+
+
+def _attribution(env: Mapping[str, str]) -> str:
+    given = env.get("FIELDWRIGHT_TILES_ATTRIBUTION")
+    if given is not None:
+        return given.strip()[:200]
+    # Whose licence asks for it is named without anybody having to think of it.
+    is_osm = "openstreetmap" in env.get("FIELDWRIGHT_TILES_URL", "").lower()
+    return "© OpenStreetMap contributors" if is_osm else ""
 
 
 def _redis_url(given: str) -> str | None:

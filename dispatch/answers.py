@@ -12,12 +12,6 @@ from dispatch.engine.warm import is_warm
 from dispatch.pipe import read, write
 
 
-def candidates(problem: Problem, plan: Plan, visit_id: str) -> dict[str, int]:
-    """Return what the visit adds to the day of everybody who could take it."""
-    found = engine.candidates(problem, plan, visit_id)
-    return {one.engineer_id: one.added_cost for one in found}
-
-
 def offers(
     problem: Problem, plan: Plan, visit: Visit, windows: Sequence[Window]
 ) -> list[tuple[int | None, str | None]]:
@@ -53,7 +47,6 @@ def ready() -> bool:
 
 
 QUESTIONS: Mapping[str, Callable[..., Any]] = {
-    "candidates": candidates,
     "offers": offers,
     "inserted": inserted,
     "ready": ready,

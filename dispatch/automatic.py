@@ -26,6 +26,8 @@ from dispatch.actions import move_visits
 from dispatch.engine.problem import Place
 from dispatch.engine.travel import travel_matrix
 from dispatch.questions import candidates, check_placing
+from dispatch.travel.roads import KNOWN_ONLY_S
+from dispatch.wishes import wishes_for
 from people.models import Technician, TechnicianKind
 from people.permissions import require
 from people.queries import organisation_of, technician_for, territories
@@ -112,8 +114,6 @@ def make_rule(unit: Unit, **details: Any) -> AssignmentRule:
     """
     require(unit.actor, "rule.change")
     _check(unit, details)
-    if unit.session.scalar(select(AssignmentRule.id).where(AssignmentRule.name == details["name"])):
-        raise Conflict("There is a rule of this name already.", name=details["name"])
     last = unit.session.scalar(select(sa.func.max(AssignmentRule.rank))) or 0
     return unit.add(AssignmentRule(id=new_id(), rank=last + 1, **({"active": True} | details)))
 
@@ -121,19 +121,22 @@ def make_rule(unit: Unit, **details: Any) -> AssignmentRule:
 def change_rule(unit: Unit, rule_id: UUID, **changes: Any) -> AssignmentRule:
     """Change a rule, or switch it off.
 
-    Raises NotFound, Invalid.
+    Raises NotFound, Invalid, Conflict for a name that is taken.
     """
     require(unit.actor, "rule.change")
     rule = unit.take(AssignmentRule, rule_id)
     if rule is None:
         raise NotFound("No such rule.")
-    _check(unit, changes)
+    _check(unit, changes, rule_id)
     for name, value in changes.items():
         setattr(rule, name, value)
     return rule
 
 
-def _check(unit: Unit, details: dict[str, Any]) -> None:
+def _check(unit: Unit, details: dict[str, Any], own: UUID | None = None) -> None:
+    same = select(AssignmentRule.id).where(AssignmentRule.name == details.get("name"))
+    if unit.session.scalar(same) not in (None, own):
+        raise Conflict("There is a rule of this name already.", name=details["name"])
     if unknown := set(details.get("kinds") or ()) - {kind.value for kind in OrderKind}:
         raise Invalid("There is no kind of order named {kind}.", kind=sorted(unknown)[0])
     known = {territory.name for territory in territories(unit)}
@@ -153,14 +156,20 @@ def put_on_call(
 ) -> Standby:
     """Put somebody on call.
 
-    Raises NotFound, Invalid for a span that ends before it begins or lasts over a fortnight,
-    Conflict when they are on call already.
+    Raises NotFound, Invalid for a span that ends before it begins, lasts over a fortnight, is over or
+    is far away, Conflict when they are on call already.
     """
     require(unit.actor, "rule.change")
     technician_for(unit, technician_id)
     if not begins_at < ends_at <= begins_at + timedelta(days=14):
         message = "A stand-by ends after it begins, and within a fortnight."
         raise Invalid(message, fields={"ends_at": [message]})
+    if ends_at <= unit.happened_at:
+        message = "This stand-by is over already."
+        raise Invalid(message, fields={"ends_at": [message]})
+    if begins_at > unit.happened_at + timedelta(days=366):
+        message = "A stand-by begins within a year."
+        raise Invalid(message, fields={"begins_at": [message]})
     same = (
         Standby.technician_id == technician_id,
         Standby.begins_at < ends_at,
@@ -258,7 +267,7 @@ def _offers(
     day, last = clock.now().astimezone(zone).date(), until.astimezone(zone).date()
     while day <= last:
         reasons = []
-        for one in candidates(unit, visit.id, day=day)["candidates"]:
+        for one in candidates(unit, visit.id, day=day, patience_s=KNOWN_ONLY_S)["candidates"]:
             offer, against = _judged(one, rule, until, hired[one["technician_id"]])
             if offer is None:
                 reasons.append(against)
@@ -303,11 +312,12 @@ def _on_call(unit: Unit, order: WorkOrder, until: datetime) -> list[_Offer]:
         .order_by(Standby.begins_at, Technician.name)
     )
     site = unit.must(Site, order.site_id, "No such site.")
+    _, unwanted = wishes_for(unit).of(order.customer_id, order.site_id)
     offers = []
     for standby, technician in unit.session.execute(query):
         starts_at = max(now, standby.begins_at) + _drive(technician, site)
         zone = ZoneInfo(organisation_of(unit).timezone)
-        if starts_at > until:
+        if starts_at > until or str(technician.id) in unwanted:
             continue
         if _can(technician, order, site, starts_at.astimezone(zone).date()) and _is_free(
             unit, technician.id, starts_at, order.duration_min
@@ -377,7 +387,13 @@ def _take(
 
 def _lay_in(unit: Unit, visit: Visit, technician_id: UUID, day: date) -> None:
     """Put the visit where it fits best, and what it pushes a little later, as a dispatcher's hand does."""
-    said = check_placing(unit, visit_id=visit.id, technician_id=technician_id, day=day)
+    said = check_placing(
+        unit,
+        visit_id=visit.id,
+        technician_id=technician_id,
+        day=day,
+        patience_s=KNOWN_ONLY_S,
+    )
     pushed = {note["visit_id"] for note in said["notes"] if note["code"] == "pushed"}
     moves = [
         {

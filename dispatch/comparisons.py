@@ -16,6 +16,7 @@ from dispatch.models import DayPlan, PlanState
 from dispatch.queries import plan_for
 from dispatch.sentences import said
 from dispatch.standing import Broken, fresh_breaks, overlaid, standing
+from dispatch.travel.roads import ANSWER_S
 from people.permissions import require
 
 MOST_PLANS = 4
@@ -40,7 +41,7 @@ def comparison(
     base = _finished(plan_for(unit, against)) if against is not None else None
     day = _days_of(unit, [*plans, *([base] if base else [])])
     desk = laid_out(unit, day)
-    problem = desk.problem()
+    problem = desk.problem(seconds=ANSWER_S)
     live = standing(problem, desk.holders())
     before = live if base is None else _laid(problem, live, day, base)
     titles = {str(row.id): row for row in desk.visits}
@@ -108,9 +109,10 @@ def _laid(problem: Problem, live: Plan, day: Day, plan: DayPlan) -> Plan:
 
 
 def _asked_about(plan: DayPlan) -> dict[str, Any]:
-    """Return the visit that a plan was made for: that it moves is no surprise."""
+    """Return the visits that a plan was made for: that they move is no surprise."""
     event = plan.asked.get("event", {})
-    return {event["visit_id"]: True} if "visit_id" in event else {}
+    about = [event, *event.get("causes", ())]
+    return {one["visit_id"]: True for one in about if one.get("visit_id")}
 
 
 def _shown_sums(of: Sums) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from dispatch.engine.problem import (
     Window,
 )
 from dispatch.engine.travel import travel_matrix
+from dispatch.wishes import Wishes
 from people.models import Technician, TechnicianKind
 from work.models import UNDER_WAY, VisitState
 from work.models import Visit as VisitRow
@@ -102,7 +103,8 @@ class Terms:
     """On which terms a plan is made.
 
     `away` says for each technician when they take no visit, `here` where those are who have been
-    somewhere today, `learned` how long work and drives take here. Nothing that is planned to begin within `frozen_s` from now moves.
+    somewhere today, `learned` how long work and drives take here, `wishes` whom customers would rather
+    have. Nothing that is planned to begin within `frozen_s` from now moves.
     """
 
     weights: Weights = field(default_factory=Weights)
@@ -111,6 +113,7 @@ class Terms:
     away: Mapping[str, Sequence[Away]] = field(default_factory=dict)
     here: Mapping[str, Place] = field(default_factory=dict)
     learned: Learned = field(default_factory=Learned)
+    wishes: Wishes = field(default_factory=Wishes)
 
 
 USUAL = Terms()
@@ -213,7 +216,8 @@ def pieces_of(
         if visit is not None:
             places.append(Place(row.order.site.lat, row.order.site.lng))
             timed = _timed(visit, row.order.kind.value, terms.learned)
-            asked.append(replace(timed, preferred=preferred) if preferred else timed)
+            hired = preferred and not timed.preferred
+            asked.append(replace(timed, preferred=preferred) if hired else timed)
     now_s = day.seconds(now)
     return Pieces(
         places=tuple(places),
@@ -332,11 +336,9 @@ def _visit(
     if held and number >= 0 and row.arrives_at is not None and holder is not None:
         planned = Planned(holder, min(max(0, day.seconds(row.arrives_at)), day.ends_s))
     lock = holder if row.locked and held else None
-    refusing = (
-        frozenset(name_of(row.technician_id, each) for each in range(day.days))
-        if declined and row.technician_id
-        else frozenset()
-    )
+    wanted, unwanted = terms.wishes.of(row.order.customer_id, row.order.site_id)
+    if declined and row.technician_id:
+        unwanted |= {str(row.technician_id)}
     return _asked(
         day,
         row,
@@ -345,8 +347,14 @@ def _visit(
         lock_engineer=lock,
         lock_start_s=_locked_start(day, row, now),
         planned=planned,
-        forbidden=refusing,
+        preferred=_each_day(day, wanted),
+        forbidden=_each_day(day, unwanted),
     )
+
+
+def _each_day(day: Day, technician_ids: Iterable[str]) -> frozenset[str]:
+    """Return what these technicians are called on each of the days."""
+    return frozenset(name_of(one, number) for one in technician_ids for number in range(day.days))
 
 
 def _locked_start(day: Day, row: VisitRow, now: datetime) -> int | None:
@@ -377,9 +385,17 @@ def _windows(day: Day, row: VisitRow) -> tuple[Window, ...] | None:
     return () if (begins, ends) == (0, day.ends_s) else (Window(begins, ends),)
 
 
-def wherever(day: Day, row: VisitRow, place: int) -> Visit:
-    """Return the visit with all that it asks for but when and with whom."""
-    return _asked(day, row, place, windows=())
+def wherever(day: Day, row: VisitRow, place: int, wishes: Wishes) -> Visit:
+    """Return the visit with all that it asks for but when, and with whom the office has settled."""
+    wanted, unwanted = wishes.of(row.order.customer_id, row.order.site_id)
+    return _asked(
+        day,
+        row,
+        place,
+        windows=(),
+        preferred=_each_day(day, wanted),
+        forbidden=_each_day(day, unwanted),
+    )
 
 
 def _asked(day: Day, row: VisitRow, place: int, **more: Any) -> Visit:

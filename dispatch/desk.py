@@ -19,7 +19,9 @@ from dispatch.days import Away, Day, Pieces, Terms, name_of, part_ids, pieces_of
 from dispatch.engine.problem import Place, Problem
 from dispatch.models import AbsenceKind, PlanningRules
 from dispatch.queries import absences, planning_rules, today_of
+from dispatch.travel.roads import KNOWN_ONLY_S, Laid, roads
 from dispatch.weighing import weights_of
+from dispatch.wishes import wishes_for
 from parts.models import VanStock
 from people.models import Technician
 from people.queries import organisation_of
@@ -55,12 +57,19 @@ class Desk:
             self.day, self.technicians, self.visits, self.vans, now=self.now, terms=self.terms
         )
 
-    def problem(self) -> Problem:
-        """Return the planner's question.
+    def problem(self, *, seconds: float = KNOWN_ONLY_S) -> Problem:
+        """Return the planner's question; see `laid`.
 
         Raises ProblemError for more than the planner takes at once.
         """
-        return self.pieces().problem()
+        return self.laid(seconds=seconds).problem
+
+    def laid(self, *, seconds: float) -> Laid:
+        """Return the planner's question with the driving times that a router tells within `seconds`.
+
+        Raises ProblemError for more than the planner takes at once.
+        """
+        return roads().laid(self.pieces().problem(), seconds=seconds)
 
     @property
     def names(self) -> dict[str, str]:
@@ -113,6 +122,7 @@ def terms_of(unit: Unit, day: Day, asking: Asking = NOTHING, *, frozen: bool = F
         away=_away(unit, day),
         here=_here(unit, day, clock.now()),
         learned=learned_for(unit),
+        wishes=wishes_for(unit),
     )
 
 
@@ -181,6 +191,8 @@ def for_planning() -> Any:
         order.load_only(
             WorkOrder.title,
             WorkOrder.kind,
+            WorkOrder.customer_id,
+            WorkOrder.site_id,
             WorkOrder.priority,
             WorkOrder.due_at,
             WorkOrder.skills,

@@ -18,3 +18,10 @@ class PlanPublished(Event):
     """A proposal became the plan of the day."""
 
     plan_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class AbsenceNoted(Event):
+    """Somebody is not to be had for a while."""
+
+    absence_id: UUID

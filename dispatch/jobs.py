@@ -6,9 +6,9 @@ from uuid import UUID
 from core.actor import Actor
 from core.errors import DomainError
 from core.jobs import job
-from core.settings import Router
 from core.unit import perform, reading, unit_of_work
 from dispatch import actions
+from dispatch.days import who_of
 from dispatch.engine.plan import Plan
 from dispatch.engine.problem import ProblemError
 from dispatch.events import PlanAsked
@@ -16,19 +16,14 @@ from dispatch.models import DayPlan, PlanState
 from dispatch.planner import NotReady
 from dispatch.replanning import Replan, emergency
 from dispatch.searching import PlanFailed, Search
+from dispatch.travel.roads import roads
 
 PREPARING = "The planner is being prepared on this machine, once. This takes a minute or two."
 IN_PARTS = "This large plan was made in {parts} parts and sewn together."
+SIZE = "Searching for the best places for {visits} visits among {people} engineers."
 NO_ANSWER = "The planner ended without an answer."
 # How finely progress is told; each step is a small transaction.
 STEP = 10
-
-_router: list[Router | None] = [None]
-
-
-def configure(router: Router | None) -> None:
-    """Say which road router knows the driving times, if one does."""
-    _router[:] = [router]
 
 
 class _CalledOffError(Exception):
@@ -50,17 +45,19 @@ def find_plan(actor: Actor, plan_id: str) -> None:
             return
         seconds, seed = plan.seconds, plan.seed
     told = 0
+    people = {who_of(one.id)[0] for one in posed.pieces.engineers}
+    size = SIZE.format(visits=len(posed.pieces.visits), people=len(people))
 
     def tell(progress: int) -> None:
         nonlocal told
         if progress >= told + STEP or (progress == 0 and told == 0):
             told = max(told, progress)
-            _tell(actor, wanted, progress)
+            _tell(actor, wanted, progress, size)
 
     search = Search(
         seconds=float(seconds),
         seed=seed,
-        router=_router[0],
+        roads=roads(),
         tell=tell,
         preparing=lambda: _tell(actor, wanted, 0, PREPARING),
         check=lambda: _check_wanted(actor, wanted),
@@ -78,7 +75,8 @@ def find_plan(actor: Actor, plan_id: str) -> None:
     if (sooner := _placed_at_once(actor, wanted, found)) is not None:
         perform(actor, lambda unit: actions.keep_instead(unit, wanted, sooner), name="plan.keep")
         return
-    message = IN_PARTS.format(parts=parts) if parts > 1 else ""
+    in_parts = [IN_PARTS.format(parts=parts)] if parts > 1 else []
+    message = "\n".join([*in_parts, *sorted(search.notes)])
     perform(
         actor,
         lambda unit: actions.keep_answer(unit, wanted, found, message=message),

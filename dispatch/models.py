@@ -30,6 +30,7 @@ class PlanKind(enum.StrEnum):
     EMERGENCY = "emergency"
     CANCELLATION = "cancellation"
     ABSENCE = "absence"
+    LATE = "late"
 
 
 class DayPlan(Versioned, Base):
@@ -37,7 +38,8 @@ class DayPlan(Versioned, Base):
 
     `seen` keeps the version of every visit that the planner saw: publication refuses, row by row,
     what has changed since. `asked` holds what was to be different from usual (`dispatch.asking`),
-    `published` the visits that were taken over already.
+    `published` the visits that were taken over already. What nobody asked for is made `by_itself`
+    (`dispatch.watching`).
     """
 
     __tablename__ = "day_plan"
@@ -59,6 +61,7 @@ class DayPlan(Versioned, Base):
     refused: Mapped[list[dict[str, Any]]]
     published: Mapped[list[str]]
     asked_by: Mapped[UUID | None]
+    by_itself: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime]
     published_at: Mapped[datetime | None]
     __table_args__ = (sa.Index("ix_day_plan_day", "org_id", "day", "created_at"),)
@@ -88,6 +91,13 @@ class Absence(Versioned, Base):
     __table_args__ = (sa.Index("ix_absence_ends_at", "org_id", "ends_at"),)
 
 
+class OnEvents(enum.StrEnum):
+    """What an urgent order, a late phone, a cancellation or an absence sets off."""
+
+    OFF = "off"
+    PROPOSE = "propose"
+
+
 class PlanningRules(Versioned, Base):
     """What a company's plans cost and allow; one row, whose id is the organisation's.
 
@@ -100,3 +110,4 @@ class PlanningRules(Versioned, Base):
     frozen_min: Mapped[int] = mapped_column(sa.Integer)
     budget: Mapped[int] = mapped_column(sa.Integer)
     split_above: Mapped[int] = mapped_column(sa.Integer)
+    on_events: Mapped[OnEvents] = mapped_column(default=OnEvents.PROPOSE)

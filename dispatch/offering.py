@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from core.errors import Busy, Conflict
+from core.languages import say
 from core.unit import Unit
 from dispatch import planner
 from dispatch.days import Pieces, wherever, who_of
@@ -14,6 +15,7 @@ from dispatch.desk import Desk, days_at, for_planning, laid_out
 from dispatch.engine.problem import Place, Window
 from dispatch.queries import today_of
 from dispatch.standing import as_told, standing
+from dispatch.travel.roads import ANSWER_S, roads
 from people.permissions import require
 from work.models import FINISHED, UNDER_WAY, Visit, VisitState
 from work.queries import visit_for
@@ -46,7 +48,7 @@ def offers(
     row = unit.session.scalars(for_planning().where(Visit.id == visit_id)).one()
     pieces = desk.pieces()
     place = len(pieces.places)
-    asked = wherever(desk.day, row, place)
+    asked = wherever(desk.day, row, place, desk.terms.wishes)
     site = row.order.site
     whole = replace(
         pieces,
@@ -54,7 +56,8 @@ def offers(
         visits=tuple(one for one in pieces.visits if one.id != asked.id),
     )
     windows = list(_windows(desk, pieces, hours))
-    problem = as_told(whole.problem())
+    ways = roads().laid(whole.problem(), seconds=ANSWER_S)
+    problem = as_told(ways.problem)
     try:
         found = (
             planner.offers(problem, standing(problem, desk.holders()), asked, windows)
@@ -66,6 +69,7 @@ def offers(
     names = desk.names
     return {
         "visit_id": visit_id,
+        "note": say(ways.note, unit.actor.language),
         "offers": [
             {
                 "window_from": desk.day.moment(window.from_s),

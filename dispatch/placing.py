@@ -230,6 +230,8 @@ class Day:
         mine = next(stop for stop in route.stops if stop.visit_id == self.visit.id)
         if asked_s and mine.starts_s > asked_s:
             notes.append(Finding("earliest", self.visit.id, {"at_s": mine.starts_s}))
+        if self.visit.preferred and self.engineer.id not in self.visit.preferred:
+            notes.append(Finding("not_wished", self.visit.id))
         before = {stop.visit_id: stop for stop in self.before.stops}
         for stop in route.stops:
             visit, earlier = self._visits[stop.visit_id], before.get(stop.visit_id)

@@ -126,15 +126,6 @@ planner = Planner()
 atexit.register(planner.close)
 
 
-def candidates(problem: Problem, plan: Plan, visit_id: str) -> dict[str, int]:
-    """Return what the visit adds to the day of everybody who could take it with nothing else moved.
-
-    Raises ProblemError, NotReady.
-    """
-    found: dict[str, int] = planner.ask("candidates", problem, plan, visit_id)
-    return found
-
-
 def offers(
     problem: Problem, plan: Plan, visit: Visit, windows: Sequence[Window]
 ) -> list[tuple[int | None, str | None]]:

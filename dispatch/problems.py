@@ -7,6 +7,7 @@ import orjson
 from core.actor import Actor
 from core.errors import Invalid
 from core.jobs import in_child
+from core.languages import say
 from people.permissions import require
 
 # Starting the planner, reading, explaining, and trying again where a first plan was not allowed.
@@ -46,7 +47,7 @@ def solve_problem(actor: Actor, problem: dict[str, Any]) -> dict[str, Any]:
         raise Invalid(
             "The problem cannot be planned: {reason}",
             code=answer["name"],
-            reason=answer["error"],
+            reason=say(answer["error"], actor.language),
             place=answer["place"],
         )
     return answer

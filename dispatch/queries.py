@@ -13,8 +13,9 @@ from core import clock
 from core.errors import NotFound
 from core.languages import say
 from core.unit import Unit
+from dispatch.causes import cause_views
 from dispatch.days import MOST_DAYS, Day
-from dispatch.models import Absence, DayPlan, PlanKind, PlanningRules, PlanState
+from dispatch.models import Absence, DayPlan, OnEvents, PlanKind, PlanningRules, PlanState
 from dispatch.sentences import choice, obstacle
 from dispatch.weighing import USUAL
 from people.models import Device, Technician
@@ -60,11 +61,12 @@ def plan_view(unit: Unit, plan: DayPlan) -> dict[str, Any]:
         "progress",
         "cost",
         "published",
+        "by_itself",
         "created_at",
         "published_at",
     )
     view = {name: getattr(plan, name) for name in names}
-    view["message"] = say(plan.message, language)
+    view["message"] = _message(plan, language)
     view["routes"] = [
         route
         | {"day": route.get("day", plan.day)}
@@ -78,8 +80,14 @@ def plan_view(unit: Unit, plan: DayPlan) -> dict[str, Any]:
         }
         for left in plan.unplaced
     ]
+    view["causes"] = cause_views(unit, [plan])[plan.id]
     view["refused"] = [one | {"message": say(one["message"], language)} for one in plan.refused]
     return view
+
+
+def _message(plan: DayPlan, language: str) -> str:
+    """Return what is to be said of a plan, a sentence a line, in the reader's words."""
+    return "\n".join(say(one, language) for one in plan.message.split("\n"))
 
 
 def _why(why: Mapping[str, Any] | None, language: str) -> dict[str, Any] | None:
@@ -232,13 +240,14 @@ def planning_rules(unit: Unit) -> PlanningRules:
         frozen_min=USUAL_FROZEN_MIN,
         budget=USUAL_BUDGET,
         split_above=USUAL_SPLIT,
+        on_events=OnEvents.PROPOSE,
     )
 
 
 def rules_view(unit: Unit, rules: PlanningRules) -> dict[str, Any]:
     """Return the rules with every price by name, and what each is where nothing is said."""
     require(unit.actor, "plan.read")
-    names = ("version", "overtime_min", "frozen_min", "budget", "split_above")
+    names = ("version", "overtime_min", "frozen_min", "budget", "split_above", "on_events")
     view = {name: getattr(rules, name) for name in names}
     return view | {"weights": USUAL | rules.weights, "usual": USUAL}
 
@@ -262,29 +271,42 @@ def proposal_lines(unit: Unit, day: date | None) -> list[dict[str, Any]]:
     """Return what is on the table for a day: what is being searched for, and what was found, the newest first."""
     language = unit.actor.language
     names = ("id", "version", "day", "days", "kind", "asked", "state", "progress", "cost")
+    found = proposals(unit, day or today_of(unit))
+    answered = cause_views(unit, found)
     return [
-        {name: getattr(plan, name) for name in (*names, "created_at")}
+        {name: getattr(plan, name) for name in (*names, "by_itself", "created_at")}
         | {
-            "message": say(plan.message, language),
+            "causes": answered[plan.id],
+            "message": _message(plan, language),
             "placed": sum(len(route["stops"]) for route in plan.routes),
             "left_out": len(plan.unplaced),
         }
-        for plan in proposals(unit, day or today_of(unit))
+        for plan in found
     ]
 
 
 def proposals(unit: Unit, day: date) -> Sequence[DayPlan]:
-    """Return the plans that are neither published nor given up and have this day among theirs, the newest first."""
+    """Return the plans that are neither published nor given up and have this day among theirs, the newest first.
+
+    Those that were made by themselves are news on every day.
+    """
     require(unit.actor, "plan.read")
+    today = today_of(unit)
     query = (
         select(DayPlan)
         .where(
-            DayPlan.day <= day,
-            DayPlan.day > day - timedelta(days=MOST_DAYS),
+            or_(
+                and_(DayPlan.day <= day, DayPlan.day > day - timedelta(days=MOST_DAYS)),
+                and_(DayPlan.by_itself, DayPlan.day >= today),
+            ),
             DayPlan.state.in_((PlanState.QUEUED, PlanState.RUNNING, PlanState.PROPOSED)),
         )
         .order_by(DayPlan.created_at.desc(), DayPlan.id.desc())
         .limit(MOST_PROPOSALS)
     )
     found = unit.session.scalars(query).all()
-    return [plan for plan in found if (day - plan.day).days < plan.days]
+    return [
+        plan
+        for plan in found
+        if 0 <= (day - plan.day).days < plan.days or (plan.by_itself and plan.day >= today)
+    ]

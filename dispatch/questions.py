@@ -17,6 +17,7 @@ from dispatch.placing import Day as Hand
 from dispatch.placing import Finding, Glance, Placed
 from dispatch.queries import ORDER_WAITS, today_of
 from dispatch.sentences import said
+from dispatch.travel.roads import HAND_S, KNOWN_ONLY_S, roads
 from parts.models import Part
 from people.models import Technician
 from people.permissions import require
@@ -32,21 +33,25 @@ def check_placing(
     technician_id: UUID,
     day: date,
     starts_at: datetime | None = None,
+    patience_s: float = HAND_S,
 ) -> dict[str, Any]:
     """Return the technician's day with the visit in it, and every rule that this would break.
 
-    With no start it is put where it fits best.
+    With no start it is put where it fits best. A road router is waited for as long as `patience_s`.
     Raises NotFound, Conflict when the visit is over.
     """
     require(unit.actor, "board.read")
     visit = _visit(unit, visit_id)
     technician = technician_for(unit, technician_id)
-    return _Held(unit, visit, day).check(technician, starts_at)
+    return _Held(unit, visit, day, patience_s).check(technician, starts_at)
 
 
-def candidates(unit: Unit, visit_id: UUID, *, day: date | None = None) -> dict[str, Any]:
+def candidates(
+    unit: Unit, visit_id: UUID, *, day: date | None = None, patience_s: float = HAND_S
+) -> dict[str, Any]:
     """Return every technician, those who can take the visit first and by what it adds to their day.
 
+    A road router is waited for as long as `patience_s`.
     Raises NotFound, Conflict when the visit is over or its order is on hold.
     """
     require(unit.actor, "board.read")
@@ -55,7 +60,7 @@ def candidates(unit: Unit, visit_id: UUID, *, day: date | None = None) -> dict[s
     if order.state is OrderState.ON_HOLD:
         raise Conflict(ORDER_WAITS)
     day = day or visit.day or today_of(unit)
-    desk = _Held(unit, visit, max(day, today_of(unit)))
+    desk = _Held(unit, visit, max(day, today_of(unit)), patience_s)
     people = unit.session.scalars(
         select(Technician).where(Technician.deleted_at.is_(None)).order_by(Technician.name)
     ).all()
@@ -93,17 +98,20 @@ class _Ranked:
 class _Held:
     """One visit in hand, and the days of those who might take it."""
 
-    def __init__(self, unit: Unit, visit: Visit, day: date) -> None:
+    def __init__(self, unit: Unit, visit: Visit, day: date, patience_s: float) -> None:
         self.unit = unit
         self.day = days_at(unit, day)
         self.visit = unit.session.scalars(for_planning().where(Visit.id == visit.id)).one()
         self.terms = terms_of(unit, self.day)
         self.now = clock.now()
+        self.patience_s = patience_s
+        self.note = ""
         self._skus: dict[str, str] | None = None
 
     def check(self, technician: Technician, starts_at: datetime | None) -> dict[str, Any]:
         rows = self._rows([technician]).get(technician.id, [])
-        hand, cannot = self._hand(technician, rows, self._vans([technician], rows))
+        vans = self._vans([technician], rows)
+        hand, cannot = self._hand(technician, rows, vans, self.patience_s)
         if hand is None:
             return self._answer(technician, rows, None, [cannot] if cannot else [])
         asked = max(1, self.day.seconds(starts_at)) if starts_at else None
@@ -125,6 +133,8 @@ class _Held:
             ranked = _Ranked(hand, None if hand is None else hand.glance(), cannot)
             found.append((ranked.order, technician, ranked))
         found.sort(key=lambda one: (one[0], one[1].name))
+        if roads().are_known:
+            found = [*self._on_roads(found[:MOST_JUDGED], rows, vans), *found[MOST_JUDGED:]]
         shown = [
             self._shown(technician, rows.get(technician.id, []), ranked, judged=k < MOST_JUDGED)
             for k, (_, technician, ranked) in enumerate(found)
@@ -133,6 +143,28 @@ class _Held:
             key=lambda one: (not one["fits"], one["added_cost"] is None, one["added_cost"] or 0)
         )
         return shown
+
+    def _on_roads(
+        self,
+        best: Sequence[tuple[tuple[bool, bool, int], Technician, "_Ranked"]],
+        rows: dict[UUID, list[Visit]],
+        vans: dict[UUID, dict[str, int]],
+    ) -> list[tuple[tuple[bool, bool, int], Technician, "_Ranked"]]:
+        """Return the best by the model once more, with the router's ways in their days."""
+        # One question for all of their places; each day then finds its ways remembered.
+        mine = [row for _, technician, _ in best for row in rows.get(technician.id, [])]
+        people = [technician for _, technician, _ in best]
+        whole = problem_of(
+            self.day, people, [*mine, self.visit], vans, now=self.now, terms=self.terms
+        )
+        note = roads().laid(whole, seconds=self.patience_s).note
+        found = []
+        for _, technician, _ in best:
+            hand, cannot = self._hand(technician, rows.get(technician.id, []), vans, KNOWN_ONLY_S)
+            ranked = _Ranked(hand, None if hand is None else hand.glance(), cannot)
+            found.append((ranked.order, technician, ranked))
+        self.note = note
+        return found
 
     def _shown(
         self, technician: Technician, mine: Sequence[Visit], ranked: "_Ranked", *, judged: bool
@@ -160,7 +192,7 @@ class _Held:
             "starts_at": self.day.moment(stop.starts_s) if stop else None,
             "visits": len(mine),
             "reasons": [self._said(one, technician, mine) for one in broken],
-            "notes": [self._said(one, technician, mine) for one in placed.notes] if placed else [],
+            "notes": [self._said(one, technician, mine) for one in self._notes(placed)],
         }
 
     def _rows(self, people: Sequence[Technician]) -> dict[UUID, list[Visit]]:
@@ -187,14 +219,24 @@ class _Held:
         return vans_of(self.unit, people, parts=wanted) if wanted else {}
 
     def _hand(
-        self, technician: Technician, rows: Sequence[Visit], vans: dict[UUID, dict[str, int]]
+        self,
+        technician: Technician,
+        rows: Sequence[Visit],
+        vans: dict[UUID, dict[str, int]],
+        seconds: float | None = None,
     ) -> tuple[Hand | None, Finding | None]:
-        """Return the technician's day with the visit in hand, or why there is none."""
+        """Return the technician's day with the visit in hand, or why there is none.
+
+        With `seconds` the ways are the router's, if it tells them within that.
+        """
         visit, name = self.visit, str(self.visit.id)
         if visit.state in UNDER_WAY:
             return None, Finding("under_way", name)
         asked = [*rows, visit]
         problem = problem_of(self.day, [technician], asked, vans, now=self.now, terms=self.terms)
+        if seconds is not None:
+            ways = roads().laid(problem, seconds=seconds)
+            problem, self.note = ways.problem, ways.note
         if not problem.engineers:
             works = self.day.day.weekday() in technician.days
             away = works and str(technician.id) in self.terms.away
@@ -218,6 +260,12 @@ class _Held:
         if stop is None or closes is None or self.day.seconds(closes) > 0:
             return []
         return [Finding("window_over", str(self.visit.id))]
+
+    def _notes(self, placed: Placed | None) -> list[Finding]:
+        """Return what is good to know of a day, and of its ways."""
+        if placed is None:
+            return []
+        return [*placed.notes, *([Finding("estimated")] if self.note else [])]
 
     def _mine(self, placed: Placed | None) -> Any:
         stops = placed.route.stops if placed else ()
@@ -245,9 +293,7 @@ class _Held:
             "violations": [
                 self._said(one, technician, rows) | {"standing": one.standing} for one in broken
             ],
-            "notes": [
-                self._said(one, technician, rows) for one in (placed.notes if placed else ())
-            ],
+            "notes": [self._said(one, technician, rows) for one in self._notes(placed)],
             "stops": [
                 {
                     "visit_id": stop.visit_id,

@@ -5,10 +5,11 @@ first; others move within a budget. What is about to begin, and every day that n
 to the minute.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from math import hypot
+from typing import Any
 from uuid import UUID
 
 from core.errors import Conflict, Invalid
@@ -32,6 +33,7 @@ from dispatch.standing import (
     standing,
     with_cost,
 )
+from dispatch.travel.roads import ANSWER_S
 from people.permissions import require
 from people.queries import technician_for
 from work.models import FINISHED, UNDER_WAY, VisitState
@@ -54,6 +56,7 @@ class Replan:
     asking: Asking
     plan: Plan
     seen: dict[str, int]
+    note: str = ""
 
 
 def asking_for(unit: Unit, budget: int | None, **about: UUID | None) -> Asking:
@@ -93,8 +96,43 @@ def answer(
         return _answered(desk, kind, asking, wanted=[str(visit_id)])
     if kind is PlanKind.ABSENCE:
         return _answered(desk, kind, asking, lost=_lost(desk, technician_id))
-    waiting = [str(row.id) for row in desk.visits if row.technician_id is None]
-    return _answered(desk, kind, asking, wanted=waiting, only_gains=True)
+    return _answered(desk, kind, asking, gains=_waiting(desk))
+
+
+def answer_together(
+    unit: Unit,
+    kind: PlanKind,
+    *,
+    day: date,
+    days: int = 1,
+    wanted: Collection[str] = (),
+    held_up: Collection[str] = (),
+    fill: bool = False,
+    event: Mapping[str, Any],
+) -> Replan:
+    """Return one answer to several events: visits that are `wanted` now, and people who are `held_up`.
+
+    What the latter cannot make in time goes to others. With `fill` what waits may take what has come
+    free; nobody is moved for that. `event` is kept with the proposal.
+    Raises NotReady.
+    """
+    require(unit.actor, "plan.change")
+    asking = replace(asking_for(unit, None), event=dict(event))
+    desk = laid_out(unit, days_at(unit, day, days), asking)
+    lost = [name for one in sorted(held_up) for name in _lost(desk, UUID(one))]
+    asked_for = {visit.id for visit in desk.pieces().visits}
+    return _answered(
+        desk,
+        kind,
+        asking,
+        wanted=[name for name in wanted if name in asked_for],
+        lost=lost,
+        gains=_waiting(desk) if fill else (),
+    )
+
+
+def _waiting(desk: Desk) -> list[str]:
+    return [str(row.id) for row in desk.visits if row.technician_id is None]
 
 
 def asked(
@@ -132,7 +170,6 @@ def asked(
         if str(technician_id) not in desk.terms.away:
             raise Invalid("Nobody is noted as away on these days.")
     else:
-        # What waits may fill a gap; nobody is moved for it.
         asking = asking_for(unit, 0)
         desk = laid_out(unit, days_at(unit, day, days), asking)
     return asking, desk
@@ -184,28 +221,26 @@ def _answered(
     *,
     wanted: Sequence[str] = (),
     lost: Sequence[str] = (),
-    only_gains: bool = False,
+    gains: Sequence[str] = (),
 ) -> Replan:
-    problem = desk.problem()
+    ways = desk.laid(seconds=ANSWER_S)
+    problem = ways.problem
     known = {visit.id: visit for visit in problem.visits}
     begun, known_at = standing(problem, desk.holders()), _known(problem)
     live, failing = _without_failing(problem, begun, set(lost))
     placed = places_of(live).keys()
-    urgent = sorted(
-        {
-            name
-            for name in (*wanted, *failing, *(one for one in lost if one not in placed))
-            if name in known
-        },
-        key=lambda name: (known[name].priority, known[name].due_s or 2**31, name),
-    )
-    if only_gains:
-        urgent = urgent[:MOST_WAITING]
-    problem = _freed(settled(problem, live), set(urgent))
-    live = _taken_out(problem, live, set(urgent))
-    near = _nearest(problem, live, urgent)
-    small, laid = _cut_down(as_told(problem, set(urgent)), live, near, urgent)
-    found = planner.inserted(small, laid, urgent, asking.budget or 0) if urgent else laid
+    urgent = _by_urgency(known, {*wanted, *failing, *(one for one in lost if one not in placed)})
+    waiting = _by_urgency(known, set(gains) - set(urgent))[:MOST_WAITING]
+    sought = [*urgent, *waiting]
+    problem = _freed(settled(problem, live), set(sought))
+    live = _taken_out(problem, live, set(sought))
+    near = _nearest(problem, live, sought)
+    small, found = _cut_down(as_told(problem, set(sought)), live, near, sought)
+    if urgent:
+        found = planner.inserted(small, found, urgent, asking.budget or 0)
+    if waiting:
+        # What waits may fill a gap; nobody is moved for it.
+        found = planner.inserted(small, found, waiting, 0)
     routes = _least_changed(problem, live, found)
     late = {who for name in lost if name in known_at for who in [known_at[name][0]]}
     changed = [
@@ -216,9 +251,7 @@ def _answered(
     ]
     whole = with_cost(problem, routes)
     dropped = {left.visit_id for left in whole.unplaced} & (set(places_of(live)) | set(urgent))
-    if only_gains:
-        dropped -= set(urgent)
-    plan = _explained(problem, whole, changed, dropped, set(urgent))
+    plan = _explained(problem, whole, changed, dropped, set(sought))
     versions = {str(row.id): row.version for row in desk.visits}
     told = {stop.visit_id for route in plan.routes for stop in route.stops} | dropped
     return Replan(
@@ -228,6 +261,14 @@ def _answered(
         asking,
         plan,
         {name: versions[name] for name in sorted(told)},
+        ways.note,
+    )
+
+
+def _by_urgency(known: Mapping[str, Visit], names: Collection[str]) -> list[str]:
+    return sorted(
+        (name for name in names if name in known),
+        key=lambda name: (known[name].priority, known[name].due_s or 2**31, name),
     )
 
 

@@ -22,7 +22,8 @@ from core.shapes import (
 )
 from dispatch.comparing import Difference
 from dispatch.days import MOST_DAYS
-from dispatch.models import AbsenceKind, PlanKind, PlanState
+from dispatch.models import AbsenceKind, OnEvents, PlanKind, PlanState
+from dispatch.wishes import WishKind
 from work.schemas import VisitView
 
 
@@ -102,13 +103,25 @@ class RefusedVisit(Shape):
 
 
 class PlanFilter(Shape):
-    """For which day proposals are looked for."""
+    """Of which day the proposals are; with none, today's."""
 
     day = date_()
 
 
+class CauseView(Shape):
+    """What has happened that a proposal answers: a code, in words, and whom or what it is about."""
+
+    code = text()
+    message = text()
+    visit_id = ident(none=True)
+    technician_id = ident(none=True)
+
+
 class PlanLine(Shape):
-    """A proposal in the list of them. `asked` says what was to be different from usual."""
+    """A proposal in the list of them. `asked` says what was to be different from usual.
+
+    One that nobody asked for is made `by_itself`; `causes` say what it answers.
+    """
 
     id = ident()
     version = number()
@@ -122,6 +135,8 @@ class PlanLine(Shape):
     cost = mapped(number())
     placed = number()
     left_out = number()
+    by_itself = flag()
+    causes = listed(CauseView)
     created_at = moment()
 
 
@@ -156,6 +171,8 @@ class PlanView(Shape):
     routes = listed(PlannedRoute)
     unplaced = listed(UnplacedVisit)
     refused = listed(RefusedVisit)
+    by_itself = flag()
+    causes = listed(CauseView)
     created_at = moment()
     published_at = moment(none=True)
 
@@ -238,6 +255,7 @@ class RulesIn(Shape):
     frozen_min = number(least=0, most=24 * 60)
     budget = number(least=0, most=1000)
     split_above = number(least=50, most=5000)
+    on_events = text(one_of=[one.value for one in OnEvents])
 
 
 class RulesView(Shape):
@@ -250,6 +268,7 @@ class RulesView(Shape):
     frozen_min = number()
     budget = number()
     split_above = number()
+    on_events = text(one_of=[one.value for one in OnEvents])
 
 
 class Compare(Shape):
@@ -349,9 +368,10 @@ class OfferView(Shape):
 
 
 class OffersView(Shape):
-    """The windows, the earliest first."""
+    """The windows, the earliest first; `note` says so where the driving times are only estimates."""
 
     visit_id = ident()
+    note = text()
     offers = listed(OfferView)
 
 
@@ -517,6 +537,39 @@ class RuleView(Shape):
     most_added_min = number()
     use_standby = flag()
     use_contractors = flag()
+
+
+class FoundPlace(Shape):
+    """Where the map has an address, what it calls it, and how far that is from the place known so far."""
+
+    lat = real()
+    lng = real()
+    name = text()
+    away_m = number()
+
+
+class WishesIn(Shape):
+    """Whom somebody would rather have, and who is not to come; what was said before goes."""
+
+    preferred = listed(ident(), default=[], most=200)
+    forbidden = listed(ident(), default=[], most=200)
+
+
+class WishesView(Shape):
+    """Whom somebody would rather have, and who is not to come."""
+
+    preferred = listed(ident())
+    forbidden = listed(ident())
+
+
+class WishView(Shape):
+    """One wish, of a customer or of one site."""
+
+    id = ident()
+    customer_id = ident(none=True)
+    site_id = ident(none=True)
+    technician_id = ident()
+    kind = text(one_of=[kind.value for kind in WishKind])
 
 
 class NewStandby(Shape):

@@ -2,21 +2,24 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
+import structlog
 
 from core.jobs import in_child
-from core.settings import Router
 from dispatch.days import Pieces, overdrawn
 from dispatch.engine.codec import plan_from_json, problem_to_json
+from dispatch.engine.explanations import Desk as Explanations
 from dispatch.engine.plan import Cost, Plan, Route, Unplaced
 from dispatch.engine.pricing import priced
 from dispatch.engine.problem import Problem, Visit
 from dispatch.engine.validator import violations
 from dispatch.splitting import parts_of, seam_of, seams
-from dispatch.travel.drives import with_roads
+from dispatch.travel.roads import KNOWN_ONLY_S, Roads
+
+log = structlog.get_logger("dispatch")
 
 # Loading the solver and explaining the plan, beside the search itself.
 GRACE_S = 60
@@ -25,6 +28,9 @@ PREPARING_S = 900
 # How the time is shared where a plan is made in parts.
 SEAMS_SHARE = 0.25
 LEAST_S = 1.0
+# What is left out of a plan made in parts is explained anew, by everybody; that may take so long.
+EXPLAINING_S = 10.0
+BROKEN = "The plan broke a rule and was not kept ({rule}). Plan again."
 # So often a plan of several days is made again because a later day took what an earlier one had used.
 MOST_VAN_TRIES = 3
 # By how much a move becomes dearer each time a plan has moved too many.
@@ -44,10 +50,12 @@ class Search:
 
     seconds: float
     seed: int
-    router: Router | None
+    roads: Roads
     tell: Callable[[int], None]
     preparing: Callable[[], None]
     check: Callable[[], None]
+    # What is to be said about the driving times.
+    notes: set[str] = field(default_factory=set)
 
     def plan(self, pieces: Pieces, split_above: int, budget: int | None = None) -> tuple[Plan, int]:
         """Return the plan, judged and explained, and in how many parts it was made.
@@ -85,7 +93,23 @@ class Search:
             if seam is not None:
                 take(seam, seam_s)
         cost = sum((self._cost(part.pieces, pieces, routes, left) for part in parts), Cost())
-        return Plan(tuple(routes.values()), tuple(left.values()), cost), len(parts)
+        plan = Plan(tuple(routes.values()), tuple(left.values()), cost)
+        return self._explained(pieces, plan), len(parts)
+
+    def _explained(self, pieces: Pieces, plan: Plan) -> Plan:
+        """Return the plan with what keeps everybody from what is left out, not only those of its part."""
+        problem = self.roads.laid(pieces.problem(), seconds=KNOWN_ONLY_S).problem
+        of = {route.engineer_id: route for route in plan.routes}
+        routes = tuple(of[engineer.id] for engineer in problem.engineers)
+        desk = Explanations(problem, replace(plan, routes=routes))
+        until = time.monotonic() + EXPLAINING_S
+
+        def told(left: Unplaced) -> Unplaced:
+            self.check()
+            late = time.monotonic() > until
+            return left if late else replace(left, reasons=desk.reasons(left.visit_id))
+
+        return replace(plan, unplaced=tuple(told(left) for left in plan.unplaced))
 
     def _within(self, budget: int, pieces: Pieces) -> Plan:
         """Return a plan that moves no more than so many: by a higher price, and in the end by locks."""
@@ -93,7 +117,7 @@ class Search:
         for dearer in (*DEARER, 0):
             plan = self._solved(asked, self.seconds, 0, 100)
             if len(_moved(pieces, plan)) <= budget:
-                return replace(plan, cost=priced(pieces.problem(), plan))
+                return replace(plan, cost=priced(self._laid(pieces), plan))
             if dearer:
                 weights = replace(pieces.weights, moved=pieces.weights.moved * dearer)
                 asked = replace(pieces, weights=weights)
@@ -102,7 +126,7 @@ class Search:
         plan = self._solved(asked, self.seconds, 0, 100)
         if len(_moved(pieces, plan)) > budget:
             raise PlanFailed("No plan was found that moves as few visits as that.")
-        return replace(plan, cost=priced(pieces.problem(), plan))
+        return replace(plan, cost=priced(self._laid(pieces), plan))
 
     def _cost(
         self,
@@ -118,16 +142,24 @@ class Search:
         names = made | {one.visit_id for one in out}
         wanted = [visit for visit in pieces.visits if visit.id in names]
         people = {engineer.id for engineer in part.engineers}
-        problem = pieces.only([e for e in pieces.engineers if e.id in people], wanted).problem()
-        return priced(problem, Plan(tuple(mine), tuple(out), Cost()))
+        small = pieces.only([e for e in pieces.engineers if e.id in people], wanted)
+        return priced(self._laid(small), Plan(tuple(mine), tuple(out), Cost()))
+
+    def _laid(self, pieces: Pieces) -> Problem:
+        """Return the question with the router's driving times where it answers."""
+        laid = self.roads.laid(pieces.problem())
+        if laid.note:
+            self.notes.add(laid.note)
+        return laid.problem
 
     def _solved(self, pieces: Pieces, seconds: float, from_: int, to: int) -> Plan:
-        problem = with_roads(pieces.problem(), self.router)
+        problem = self._laid(pieces)
         for number in range(MOST_VAN_TRIES + 1):
             plan = self._asked(problem, seconds, from_, to)
             broken = violations(problem, plan)
             if broken:
-                raise PlanFailed(f"The plan broke a rule: {broken[0]}")
+                log.error("a plan broke a rule", rule=broken[0].rule.value, finding=str(broken[0]))
+                raise PlanFailed(BROKEN.format(rule=broken[0].rule.value))
             short = overdrawn(problem, plan)
             if not short:
                 return plan

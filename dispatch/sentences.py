@@ -6,6 +6,7 @@ from typing import Any
 from core.languages import say
 from dispatch.engine.plan import ReasonCode, WhyCode
 from dispatch.placing import Finding
+from dispatch.travel.roads import ESTIMATED
 
 OBSTACLES = {
     ReasonCode.NO_ENGINEER: "Nobody works on this day.",
@@ -66,6 +67,8 @@ FINDINGS = {
     "earliest": "{name} can begin at {at} at the earliest.",
     "pushed": "{visit} would begin {minutes} min later.",
     "late": "{visit} would begin {minutes} min after it is due.",
+    "estimated": ESTIMATED,
+    "not_wished": "{visit}: the customer would rather have somebody else.",
     "overtime": "{name} would work {minutes} min of overtime.",
 }
 

@@ -23,7 +23,7 @@ from parts.models import Part, VanStock, account_id_of
 from people import actions as people
 from people import doors
 from people.models import Account, Organisation, Technician
-from seed import catalogue, codes, history, machines, places, today, yesterday
+from seed import catalogue, codes, desk, history, machines, places, today, yesterday
 from seed import people as crew
 from seed.draw import Draw
 from seed.excavators import DataMissing, ExcavatorOrder, read
@@ -126,6 +126,7 @@ def _steps(
     yield from _history(setting, orders, history_rows)
     yield from yesterday.steps(setting)
     yield from today.steps(setting)
+    yield from desk.steps(setting)
 
 
 def _history(

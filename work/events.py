@@ -21,8 +21,22 @@ class OrderOpened(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class OrderCancelled(Event):
+    """An order was called off."""
+
+    order_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
 class VisitChanged(Event):
     """The office changed who goes, when or where."""
+
+    visit_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class VisitDelayed(Event):
+    """A technician is later with a visit than was planned."""
 
     visit_id: UUID
 

@@ -6,12 +6,14 @@ from dispatch.actions.plans import (
     Posed,
     ask_plan,
     cancel_plan,
+    clear_proposals,
+    expire_proposals,
     fail_plan,
     keep_answer,
     pose_problem,
 )
 from dispatch.actions.publication import publish_plan
-from dispatch.actions.replans import keep_instead, keep_replan, search_replan
+from dispatch.actions.replans import keep_instead, keep_look, keep_replan, search_replan
 from dispatch.actions.rules import set_planning_rules
 
 __all__ = [
@@ -19,9 +21,12 @@ __all__ = [
     "ask_plan",
     "call_off_absence",
     "cancel_plan",
+    "clear_proposals",
+    "expire_proposals",
     "fail_plan",
     "keep_answer",
     "keep_instead",
+    "keep_look",
     "keep_replan",
     "move_visits",
     "note_absence",

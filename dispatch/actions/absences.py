@@ -3,15 +3,19 @@
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from core.errors import Invalid, NotFound
+from sqlalchemy import select
+
+from core.errors import Conflict, Invalid, NotFound
 from core.ids import new_id
 from core.unit import Unit
+from dispatch.events import AbsenceNoted
 from dispatch.lateness import away_between
 from dispatch.models import Absence, AbsenceKind
 from people.permissions import require
 from people.queries import technician_for
 
 LONGEST = timedelta(days=366)
+FARTHEST = timedelta(days=2 * 366)
 
 
 def note_absence(
@@ -27,10 +31,15 @@ def note_absence(
     """Note that an engineer takes no visit from one moment to another; plans keep to it from then on.
 
     Without a beginning it is now. A delay counts from now, or from when what is under way was to end.
-    Raises NotFound, Invalid for a time that ends before it begins, is over, or lasts for ever.
+    A newer word on how late somebody is takes the place of the earlier one.
+    Raises NotFound, Invalid for a time that ends before it begins, is over, far away or lasts for ever,
+    and for both an end and a delay; Conflict when they are noted as away then already.
     """
     require(unit.actor, "plan.change")
     technician = technician_for(unit, technician_id)
+    if ends_at is not None and delay_min is not None:
+        message = "Say until when, or by how many minutes, and not both."
+        raise Invalid(message, fields={"delay_min": [message]})
     begins_at, ends_at = away_between(unit, technician.id, begins_at, ends_at, delay_min)
     if ends_at <= begins_at:
         raise Invalid(
@@ -44,7 +53,11 @@ def note_absence(
             "An absence lasts a year at most.",
             fields={"ends_at": ["An absence lasts a year at most."]},
         )
-    return unit.add(
+    if begins_at > unit.happened_at + FARTHEST:
+        message = "An absence begins within two years."
+        raise Invalid(message, fields={"begins_at": [message]})
+    _make_room(unit, technician.id, begins_at, ends_at)
+    absence = unit.add(
         Absence(
             id=new_id(),
             technician_id=technician.id,
@@ -56,6 +69,25 @@ def note_absence(
             created_at=unit.happened_at,
         )
     )
+    unit.record(AbsenceNoted(absence.id))
+    return absence
+
+
+def _make_room(unit: Unit, technician_id: UUID, begins_at: datetime, ends_at: datetime) -> None:
+    """Call off the delays in this time, which is known better now.
+
+    Raises Conflict when somebody is away then already.
+    """
+    query = select(Absence.id, Absence.kind).where(
+        Absence.technician_id == technician_id,
+        Absence.called_off_at.is_(None),
+        Absence.begins_at < ends_at,
+        Absence.ends_at > begins_at,
+    )
+    for absence_id, kind in unit.session.execute(query.order_by(Absence.begins_at)).all():
+        if kind is not AbsenceKind.LATE:
+            raise Conflict("They are noted as away then already.", absence_id=str(absence_id))
+        call_off_absence(unit, absence_id)
 
 
 def call_off_absence(unit: Unit, absence_id: UUID) -> Absence:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -19,7 +19,7 @@ from dispatch.engine.problem import Problem
 from dispatch.engine.problem import Visit as Asked
 from dispatch.events import PlanAsked
 from dispatch.models import DayPlan, PlanKind, PlanState
-from dispatch.queries import plan_for, today_of
+from dispatch.queries import plan_for, proposals, today_of
 from dispatch.standing import settled, standing
 from dispatch.weighing import wrong
 from parts.models import Part
@@ -31,6 +31,8 @@ from work.queries import visit_for
 
 # What leaving out an emergency costs while others are moved for it.
 ABOVE_ALL = 10_000_000
+FARTHEST = timedelta(days=366)
+EXPIRED = "Its days are over, and nobody decided on it."
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +58,15 @@ def ask_plan(
 
     `supposed` is what is to be different from usual, as `Asking` names it: with any of it the plan
     answers what would be if.
-    Raises NotFound for a technician or a visit that is not there, Invalid for a day that is over, for
+    Raises NotFound for a technician or a visit that is not there, Invalid for a day that is over or far away, for
     nobody to plan for and for prices that are none.
     """
     require(unit.actor, "plan.change")
     if day < today_of(unit):
         raise Invalid("A day that is over cannot be planned.", fields={"day": ["Over."]})
+    if day > today_of(unit) + FARTHEST:
+        message = "A plan is made for the coming year."
+        raise Invalid(message, fields={"day": [message]})
     asking = Asking.of(technician_ids=technician_ids, **supposed)
     if technician_ids is not None and not technician_ids:
         raise Invalid("Choose somebody to plan for.", fields={"technician_ids": ["Missing."]})
@@ -127,6 +132,45 @@ def cancel_plan(unit: Unit, plan_id: UUID) -> DayPlan:
     return plan
 
 
+def clear_proposals(unit: Unit, *, day: date | None = None) -> int:
+    """Throw away every undecided proposal that has this day, or today, among its own; return how many.
+
+    What is being searched for goes on, and what was made by itself waits for its own word.
+    """
+    require(unit.actor, "plan.change")
+    return _put_away(
+        unit,
+        [
+            plan.id
+            for plan in proposals(unit, day or today_of(unit))
+            if plan.state is PlanState.PROPOSED and not plan.by_itself
+        ],
+    )
+
+
+def expire_proposals(unit: Unit) -> int:
+    """Put away the proposals whose days are over and that nobody has decided on; return how many."""
+    require(unit.actor, "plan.change")
+    today = today_of(unit)
+    query = select(DayPlan.id, DayPlan.day, DayPlan.days).where(
+        DayPlan.state == PlanState.PROPOSED, DayPlan.day < today
+    )
+    over = [
+        plan_id
+        for plan_id, day, days in unit.session.execute(query)
+        if day + timedelta(days=days) <= today
+    ]
+    return _put_away(unit, over, EXPIRED)
+
+
+def _put_away(unit: Unit, plan_ids: Sequence[UUID], why: str = "") -> int:
+    plans = [unit.take(DayPlan, plan_id) for plan_id in sorted(plan_ids)]
+    open_ = [plan for plan in plans if plan is not None and plan.state is PlanState.PROPOSED]
+    for plan in open_:
+        plan.state, plan.message = PlanState.CANCELLED, why
+    return len(open_)
+
+
 def pose_problem(unit: Unit, plan: DayPlan) -> Posed:
     """Write the days down as the planner's question, and note the version of every visit it sees."""
     asking = Asking.read(plan.technician_ids, plan.asked)
@@ -134,7 +178,7 @@ def pose_problem(unit: Unit, plan: DayPlan) -> Posed:
     pieces = desk.pieces()
     if desk.terms.frozen_s:
         # What is about to begin is locked to the minute at which it can begin.
-        problem = pieces.problem()
+        problem = desk.problem()
         live = standing(problem, desk.holders())
         pieces = replace(pieces, visits=_first(settled(problem, live).visits, asking))
     note_seen(plan, pieces, [*desk.visits, *desk.left_out])

@@ -5,6 +5,8 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import select
+
 from core.errors import Conflict, Invalid
 from core.unit import Unit
 from dispatch.days import plan_of, who_of
@@ -16,7 +18,7 @@ from dispatch.sentences import said
 from dispatch.standing import fresh_breaks, overlaid, standing
 from work.actions import place_visit
 from work.actions.orders import refresh_order
-from work.models import UNDER_WAY, WAITING, Visit, VisitState, WorkOrder
+from work.models import OPEN_VISIT, UNDER_WAY, WAITING, Visit, VisitState, WorkOrder
 
 Refused = list[dict[str, Any]]
 # What the office has not given out, or the engineer has not answered to.
@@ -35,8 +37,8 @@ def publish_plan(
 
     With `visit_ids` or `technician_ids` only those visits, and those that are given to or taken from
     those technicians, are taken over; the rest of the proposal stays on the table.
-    Raises NotFound; Conflict when there is nothing to publish or its days are over, and `would_break` when a part alone
-    breaks a rule that the whole does not.
+    Raises NotFound; Conflict when there is nothing to publish or its days are over, and `would_break` when
+    what can be taken over breaks a rule that the whole does not, with what else stands on these days now.
     """
     plan = plan_for(unit, plan_id, change=True)
     if plan.state is PlanState.PUBLISHED:
@@ -60,7 +62,7 @@ def publish_plan(
         and _unchanged(plan, name, rows.get(name), refused)
         and _is_of(rows[name], first, last, today, refused)
     }
-    if wanted is not None:
+    if ready and (len(ready) < len(places) or _is_joined(unit, plan)):
         _check_part(unit, plan, ready.keys())
     orders = {rows[name].order_id for name in ready}
     unit.expect(WorkOrder, orders, lock=True)
@@ -139,6 +141,18 @@ def _is_of(row: Visit, first: date, last: date, today: date, refused: Refused) -
         }
     )
     return False
+
+
+def _is_joined(unit: Unit, plan: DayPlan) -> bool:
+    """Tell whether something stands with these people now that the planner has not seen."""
+    people = {UUID(route["technician_id"]) for route in plan.routes}
+    query = select(Visit.id).where(
+        Visit.day.between(plan.day, plan.day + timedelta(days=plan.days - 1)),
+        Visit.technician_id.in_(people),
+        Visit.deleted_at.is_(None),
+        Visit.state.in_(OPEN_VISIT),
+    )
+    return any(str(one) not in plan.seen for one in unit.session.scalars(query))
 
 
 def _check_part(unit: Unit, plan: DayPlan, chosen: Collection[str]) -> None:

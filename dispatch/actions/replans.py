@@ -9,7 +9,11 @@ from dispatch.actions.plans import new_plan, write_answer
 from dispatch.events import PlanAsked
 from dispatch.models import DayPlan, PlanKind, PlanState
 from dispatch.replanning import Replan, asked
+from dispatch.watching import Look, is_answered
 from people.permissions import require
+
+SUPERSEDED = "A newer proposal has taken the place of this one."
+SETTLED = "What this proposal was made for is settled."
 
 
 def keep_replan(unit: Unit, replan: Replan) -> DayPlan:
@@ -18,6 +22,27 @@ def keep_replan(unit: Unit, replan: Replan) -> DayPlan:
     plan = new_plan(unit, replan.day, replan.days, replan.asking, kind=replan.kind)
     plan.seen = dict(replan.seen)
     write_answer(unit, plan, replan.plan)
+    plan.message = replan.note
+    return plan
+
+
+def keep_look(unit: Unit, seen: Look) -> DayPlan | None:
+    """Keep the answer to what has happened, and put away what it replaces and what has settled itself."""
+    require(unit.actor, "plan.change")
+    if seen.replan is not None and is_answered(unit, seen.replan):
+        # Another process has looked at the same time.
+        return None
+    for plan_id, why in (
+        *((one, SUPERSEDED) for one in seen.superseded),
+        *((one, SETTLED) for one in seen.settled),
+    ):
+        plan = unit.take(DayPlan, plan_id)
+        if plan is not None and plan.state is PlanState.PROPOSED and not plan.published:
+            plan.state, plan.message = PlanState.CANCELLED, why
+    if seen.replan is None:
+        return None
+    plan = keep_replan(unit, seen.replan)
+    plan.by_itself = True
     return plan
 
 
@@ -27,6 +52,7 @@ def keep_instead(unit: Unit, plan_id: UUID, replan: Replan) -> None:
     if plan is not None and plan.state is PlanState.RUNNING:
         plan.seen = dict(replan.seen)
         write_answer(unit, plan, replan.plan)
+        plan.message = replan.note
 
 
 def search_replan(

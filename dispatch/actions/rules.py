@@ -4,7 +4,7 @@ from typing import Any
 
 from core.errors import Invalid
 from core.unit import Unit
-from dispatch.models import PlanningRules
+from dispatch.models import OnEvents, PlanningRules
 from dispatch.queries import planning_rules
 from dispatch.weighing import USUAL, wrong
 from people.permissions import require
@@ -24,6 +24,8 @@ def set_planning_rules(
     if weights is not None:
         merged = row.weights | weights
         row.weights = {name: price for name, price in merged.items() if price != USUAL[name]}
+    if "on_events" in rules:
+        rules["on_events"] = OnEvents(rules["on_events"])
     for name, value in rules.items():
         setattr(row, name, value)
     return row

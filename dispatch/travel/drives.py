@@ -1,18 +1,15 @@
 """Driving times between places: from the router when there is one, else from the stated model."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
-import structlog
 
 from core.settings import Router
-from dispatch.engine.problem import LATEST_S, Place, Problem
+from dispatch.engine.problem import LATEST_S, Place
 from dispatch.engine.travel import TravelModel, straight_km, travel_matrix
 from dispatch.travel.calls import Caller, Refused, ServiceError
 from dispatch.travel.services import KINDS, Block, Seconds, Service, too_large
-
-log = structlog.get_logger("dispatch")
 
 SMALLEST_SIDE = 2
 MODEL = "model"
@@ -73,7 +70,7 @@ def _asked(places: Sequence[Place], service: Service, profile: str, seconds: flo
     metres: Seconds | None = np.zeros((size, size), np.int32)
     headers = {"Authorization": service.key} if service.key else {}
     with Caller(service.url, seconds=seconds, headers=headers) as caller:
-        for rows, columns, block in _blocks(places, service, caller, profile):
+        for rows, columns, block in _blocks(places, places, service, caller, profile):
             table[rows, columns] = block.seconds
             if metres is not None and block.metres is not None:
                 metres[rows, columns] = block.metres
@@ -87,18 +84,41 @@ def _asked(places: Sequence[Place], service: Service, profile: str, seconds: flo
     return Drives(table, metres, service.name, notes)
 
 
+def blocks_between(
+    sources: Sequence[Place],
+    targets: Sequence[Place],
+    service: Service,
+    seconds: float,
+    profile: str = "car",
+) -> Seconds:
+    """Return the router's driving seconds from every source to every target.
+
+    Raises ServiceError when it has not answered within `seconds`.
+    """
+    table = np.zeros((len(sources), len(targets)), np.int32)
+    headers = {"Authorization": service.key} if service.key else {}
+    with Caller(service.url, seconds=seconds, headers=headers) as caller:
+        for rows, columns, block in _blocks(sources, targets, service, caller, profile):
+            table[rows, columns] = block.seconds
+    return table
+
+
 def _blocks(
-    places: Sequence[Place], service: Service, caller: Caller, profile: str
+    sources: Sequence[Place],
+    targets: Sequence[Place],
+    service: Service,
+    caller: Caller,
+    profile: str,
 ) -> Iterator[tuple[slice, slice, Block]]:
     side = service.side
     row = 0
-    while row < len(places):
+    while row < len(sources):
         column = 0
         rows = slice(row, row + side)
-        while column < len(places):
+        while column < len(targets):
             columns = slice(column, column + side)
             try:
-                block = service.block(caller, places[rows], places[columns], profile)
+                block = service.block(caller, sources[rows], targets[columns], profile)
             except Refused as error:
                 if not too_large(error) or side <= SMALLEST_SIDE:
                     raise
@@ -109,14 +129,3 @@ def _blocks(
             yield rows, columns, block
             column += side
         row += rows.stop - rows.start
-
-
-def with_roads(problem: Problem, router: Router | None) -> Problem:
-    """Return a problem with the router's driving times where it answers."""
-    service = service_of(router)
-    if router is None or service is None:
-        return problem
-    drives = drives_between(problem.places, service, seconds=router.seconds)
-    for note in drives.notes:
-        log.warning("driving times", note=note)
-    return problem if drives.source == MODEL else replace(problem, travel_s=drives.seconds)

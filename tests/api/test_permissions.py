@@ -50,6 +50,12 @@ GET    /v1/dispatch/assignments                         .d..ma
 PUT    /v1/dispatch/assignments/<assignment_id>/undoing .d..ma
 GET    /v1/dispatch/comparison                          .d..ma
 GET    /v1/dispatch/plans                               .d..ma
+DELETE /v1/dispatch/plans                               .d..ma
+GET    /v1/dispatch/wishes                              .d..ma
+PUT    /v1/customers/<customer_id>/wishes               .d..ma
+GET    /v1/sites/<site_id>/place                       .d..ma
+PUT    /v1/sites/<site_id>/place                       .d..ma
+PUT    /v1/sites/<site_id>/wishes                       .d..ma
 GET    /v1/dispatch/standby                             .d..ma
 POST   /v1/dispatch/standby                             .d..ma
 DELETE /v1/dispatch/standby/<standby_id>                .d..ma
@@ -268,6 +274,7 @@ def body_for(method: str, rule: str, ids: dict[str, str]) -> dict[str, Any] | No
         "/v1/slips/<slip_id>/receipt": {"token": ids["slip_code"]},
         "/v1/slips/<slip_id>/cancellation": {"reason": "Not needed"},
         "/v1/slips/proposals": {"place_id": ids["van_id"]},
+        "/v1/sites/<site_id>/place": {"lat": 31.2, "lng": 121.5},
         "/v1/sites/<site_id>/territory": {"territory": None},
         "/v1/technicians/<technician_id>/territories": {"territories": []},
         "/v1/territories": {"name": str(new_id())},

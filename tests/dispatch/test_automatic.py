@@ -248,13 +248,14 @@ def test_what_a_dispatcher_or_an_engineer_took_first_is_left_to_them(make: Maker
     assert decided(make) == []
 
 
-def test_rubbish_is_refused_with_a_name(make: Maker) -> None:
+def test_rubbish_is_refused_with_a_name(make: Maker, at: Any) -> None:
     with pytest.raises(Invalid):
         rule(make, kinds=["holiday"])
     with pytest.raises(Invalid):
         rule(make, territories=["Atlantis"])
     ann = make.technician("Ann")
     now = datetime(2026, 3, 2, tzinfo=UTC)
+    at(now)
     with pytest.raises(Invalid):
         on_call(make, ann, now, hours=0)
     with pytest.raises(Invalid):
@@ -298,3 +299,33 @@ def test_the_doors_of_rules_roster_and_decisions(
     )
     assert (hired["kind"], hired["hourly_cost_micro"]) == ("contractor", 5)
     assert How(said["how"]) is How.OWN
+
+
+@pytest.mark.parametrize(
+    ("begins", "ends"),
+    [
+        (NINE - 20 * HOUR, NINE - 2 * HOUR),
+        (NINE + 400 * 24 * HOUR, NINE + 401 * 24 * HOUR),
+        (NINE + HOUR, NINE),
+    ],
+)
+def test_a_stand_by_that_is_over_far_away_or_backwards_is_refused(
+    make: Maker, at: Any, begins: datetime, ends: datetime
+) -> None:
+    at(NINE)
+    ann = make.technician("Ann")
+    with pytest.raises(Invalid):
+        perform(
+            make.system,
+            lambda unit: automatic.put_on_call(
+                unit, technician_id=ann.id, begins_at=begins, ends_at=ends
+            ),
+        )
+
+
+def test_two_rules_are_not_called_the_same(make: Maker) -> None:
+    rule(make, name="Night")
+    other = rule(make, name="Day")
+    with pytest.raises(Conflict):
+        perform(make.system, lambda unit: automatic.change_rule(unit, other.id, name="Night"))
+    perform(make.system, lambda unit: automatic.change_rule(unit, other.id, name="Day"))

@@ -9,10 +9,13 @@ import pytest
 
 from core import clock
 from core.errors import StaleVersion
+from core.settings import Router
 from core.unit import perform, reading
 from dispatch.actions import move_visits
 from dispatch.questions import candidates, check_placing
+from dispatch.travel import roads
 from people.models import Technician
+from tests.dispatch.services import serving
 from tests.makers import Maker
 from work.models import Visit, VisitState
 
@@ -207,3 +210,28 @@ def test_a_chinese_dispatcher_reads_it_in_chinese(make: Maker) -> None:
         "Ann 不具备技能 起重。",
         "“Hose”将于 13:00 开始；与客户约定的时间为 09:00 至 11:00。",
     }
+
+
+def test_a_drop_goes_by_the_router_s_roads_and_says_where_it_does_not_answer(make: Maker) -> None:
+    ann = make.technician("Ann")
+    visit = make.visit(order=make.order(title="Pump"), duration_min=60)
+
+    def speak(_: str, __: str, query: dict[str, list[str]], ___: Any) -> Any:
+        rows, columns = (len(query[one][0].split(";")) for one in ("sources", "destinations"))
+        return 200, {"code": "Ok", "durations": [[1234.0] * columns for _ in range(rows)]}
+
+    with serving(speak) as (url, asked):
+        roads.configure(Router("osrm", url))
+        try:
+            said = check(make, visit, ann, None)
+            assert [stop["travel_s"] for stop in said["stops"]] == [1234]
+            with reading(make.system) as unit:
+                [found] = candidates(unit, visit.id, day=a_day())["candidates"]
+            assert found["added_travel_s"] == 2 * 1234
+            assert said["notes"] == found["notes"] == []
+            assert len(asked) == 1
+            roads.configure(Router("osrm", "http://127.0.0.1:9", seconds=0.2))
+            [note] = check(make, visit, ann, None)["notes"]
+        finally:
+            roads.configure(None)
+    assert note["message"] == "The road router did not answer; the driving times are estimates."

@@ -13,9 +13,9 @@ from core.settings import Router
 from core.unit import perform, reading
 from dispatch import actions as dispatch
 from dispatch.days import Day
-from dispatch.jobs import configure
 from dispatch.models import DayPlan, PlanKind, PlanState
 from dispatch.queries import plan_view
+from dispatch.travel import roads
 from tests.dispatch.services import Answer, serving
 from tests.dispatch.standing_days import a_day, at, row, standing
 from tests.makers import Maker
@@ -147,9 +147,13 @@ def test_a_large_plan_is_made_in_parts_and_sewn_together(make: Maker) -> None:
         lat, lng = near if number % 3 else far
         site = make.site(lat=lat + number * 0.001, lng=lng)
         make.visit(order=make.order(make.asset(site)), duration_min=30)
+    crane = make.order(title="Crane", skills=[{"code": "crane", "level": 1}])
+    make.visit(order=crane, duration_min=30)
     plan = planned(make, seconds=4)
     assert len(placed(plan)) == 54
-    assert plan.unplaced == []
+    # Everybody says why, not only those of its part.
+    [left] = plan.unplaced
+    assert len({one["technician_id"] for one in left["reasons"]}) == 8
     assert len(plan.routes) == 8
     with reading(make.system) as unit:
         said = plan_view(unit, plan)["message"]
@@ -171,11 +175,11 @@ def test_the_router_that_the_application_was_given_is_asked(make: Maker) -> None
         return 200, {"code": "Ok", "durations": [[1234.0] * size for _ in range(size)]}
 
     with serving(speak) as (url, asked):
-        configure(Router("osrm", url))
+        roads.configure(Router("osrm", url))
         try:
             plan = planned(make)
         finally:
-            configure(None)
+            roads.configure(None)
     assert asked[0].startswith("/table/v1/car/")
     assert [stop["travel_s"] for route in plan.routes for stop in route["stops"]] == [1234]
 

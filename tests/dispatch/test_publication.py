@@ -99,6 +99,29 @@ def test_a_part_that_breaks_a_rule_the_whole_keeps_is_refused_with_the_rule(make
     assert (row(make, hose).technician_id, row(make, pump).technician_id) == (ann.id, ben.id)
 
 
+def test_of_a_whole_with_something_refused_the_rest_must_stand_alone_too(make: Maker) -> None:
+    ann, ben = make.technician("Ann"), make.technician("Ben")
+    pump = standing(make, ann, 9, "Pump")
+    hose = make.visit(order=make.order(title="Hose"), duration_min=60)
+    plan = proposal(make, {ann: [(hose, 9)], ben: [(pump, 9)]})
+    # Somebody changes the pump, so that it stays with Ann at the hour that the hose was to have.
+    perform(make.system, lambda unit: work.edit_visit(unit, pump.id, locked=True))
+    with pytest.raises(Conflict) as refusal:
+        publish(make, plan)
+    assert refusal.value.code == "would_break"
+    assert row(make, hose).technician_id is None
+
+
+def test_a_whole_does_not_push_aside_what_came_into_the_day_since(make: Maker) -> None:
+    ann = make.technician("Ann")
+    hose = make.visit(order=make.order(title="Hose"), duration_min=60)
+    plan = proposal(make, {ann: [(hose, 9)]})
+    standing(make, ann, 9, "Pump")
+    with pytest.raises(Conflict) as refusal:
+        publish(make, plan)
+    assert refusal.value.code == "would_break"
+
+
 def test_of_a_part_only_what_is_as_it_was_seen_is_taken_over(make: Maker) -> None:
     ann = make.technician("Ann")
     one, other = make.visit(duration_min=60), make.visit(duration_min=60)

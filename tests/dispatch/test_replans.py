@@ -12,11 +12,12 @@ from core.ids import new_id
 from core.unit import perform, reading
 from dispatch import actions as dispatch
 from dispatch import replanning
+from dispatch.days import Day
 from dispatch.models import Absence, DayPlan, PlanKind, PlanState
 from dispatch.planner import NotReady, Planner, planner
-from dispatch.queries import plan_view
+from dispatch.queries import absences, plan_view
 from people.models import Technician
-from tests.dispatch.standing_days import a_day, at, row, standing
+from tests.dispatch.standing_days import SHANGHAI, a_day, at, row, standing
 from tests.makers import Maker
 from work import actions as work
 from work.models import Visit, VisitState
@@ -257,7 +258,13 @@ def test_a_delay_counts_from_the_end_of_what_is_under_way(make: Maker, at: Any) 
 
 @pytest.mark.parametrize(
     "hours",
-    [{"ends_at": at(8)}, {"begins_at": at(9), "ends_at": at(9)}, {}, {"ends_at": at(9, ahead=800)}],
+    [
+        {"ends_at": at(8)},
+        {"begins_at": at(9), "ends_at": at(9)},
+        {},
+        {"ends_at": at(9, ahead=800)},
+        {"begins_at": at(9, ahead=900), "ends_at": at(10, ahead=900)},
+    ],
 )
 def test_an_absence_that_makes_no_sense_is_refused(make: Maker, hours: dict[str, Any]) -> None:
     ann = make.technician()
@@ -266,6 +273,35 @@ def test_an_absence_that_makes_no_sense_is_refused(make: Maker, hours: dict[str,
         perform(
             make.system,
             lambda unit: dispatch.note_absence(unit, technician_id=ann.id, kind="sick", **given),
+        )
+
+
+def test_nobody_is_away_twice_at_once_and_the_newest_word_on_a_delay_counts(make: Maker) -> None:
+    ann = make.technician("Ann")
+    away(make, ann, 9, 12, kind="late")
+    later = away(make, ann, 9, 13, kind="late")
+    sick = away(make, ann, 10, 18)
+    with pytest.raises(Conflict, match="noted as away then already"):
+        away(make, ann, 17, 19)
+    with pytest.raises(Conflict, match="noted as away then already"):
+        away(make, ann, 10, 18)
+    away(make, ann, 18, 19, kind="leave")
+    with reading(make.system) as unit:
+        counts = absences(unit, Day(a_day(), SHANGHAI))
+        assert later.id not in {one.id for one in counts}
+        assert sick.id in {one.id for one in counts}
+    perform(make.system, lambda unit: dispatch.call_off_absence(unit, sick.id))
+    away(make, ann, 10, 18)
+
+
+def test_an_absence_has_an_end_or_a_delay_and_not_both(make: Maker) -> None:
+    ann = make.technician("Ann")
+    with pytest.raises(Invalid, match="and not both"):
+        perform(
+            make.system,
+            lambda unit: dispatch.note_absence(
+                unit, technician_id=ann.id, kind="late", ends_at=at(18), delay_min=30
+            ),
         )
 
 

@@ -1,6 +1,7 @@
 """A company's own prices, and the hours that can be promised to a customer."""
 
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from dispatch.weighing import USUAL, prices_of, weights_of, wrong
 from tests.dispatch.standing_days import a_day, at, standing
 from tests.doors import Visitor
 from tests.makers import Maker
+from work.actions import edit_order, edit_visit
 from work.models import VisitState
 
 
@@ -143,3 +145,16 @@ def test_the_doors_take_no_rubbish(make: Maker, sign_in: Callable[..., Visitor])
     for method, path, body, status in refused:
         answer = visitor.call(method, path, body)
         assert answer.status_code == status, (path, body, answer.get_data(as_text=True)[:300])
+
+
+@pytest.mark.parametrize("year", [1901, 2190])
+def test_a_window_of_another_century_is_refused(make: Maker, year: int) -> None:
+    begins = datetime(year, 3, 2, 9, tzinfo=UTC)
+    window = {"window_from": begins, "window_to": begins + timedelta(hours=2)}
+    with pytest.raises(Invalid):
+        make.order(**window)
+    visit = make.visit()
+    with pytest.raises(Invalid):
+        perform(make.system, lambda unit: edit_order(unit, visit.order_id, **window))
+    with pytest.raises(Invalid):
+        perform(make.system, lambda unit: edit_visit(unit, visit.id, **window))

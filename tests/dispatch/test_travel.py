@@ -12,15 +12,22 @@ import numpy as np
 import pytest
 from geopy.distance import geodesic
 
+from assets.actions import move_site
+from assets.models import Site
 from core import clock
+from core.errors import Conflict, Forbidden, NotFound
 from core.settings import Geocoder, Router, SettingsError, from_environment
+from core.unit import perform, reading
+from dispatch import addresses
 from dispatch.engine.problem import LATEST_S, Place, Problem, ProblemError
 from dispatch.engine.travel import TravelModel, paces, straight_km, travel_matrix
 from dispatch.travel.calls import ServiceError
-from dispatch.travel.drives import drives_between, modelled, service_of, with_roads
+from dispatch.travel.drives import drives_between, modelled, service_of
 from dispatch.travel.geocoding import Geocoding
+from dispatch.travel.roads import ESTIMATED, Roads
 from dispatch.travel.services import Matrix, Osrm, Valhalla
 from tests.dispatch.services import Speaker, serving
+from tests.makers import Maker
 
 
 def city(size: int) -> list[Place]:
@@ -179,14 +186,45 @@ def test_the_settings_name_the_router() -> None:
             from_environment(env | wrong)
 
 
+def question(places: Sequence[Place]) -> Problem:
+    return Problem(tuple(places), travel_matrix(places), (), ())
+
+
 def test_a_day_is_planned_with_the_router_s_times_and_without_it_with_the_model_s() -> None:
-    places = city(3)
-    problem = Problem(tuple(places), travel_matrix(places), (), ())
+    problem = question(city(3))
     with serving(osrm()) as (url, _):
-        asked = with_roads(problem, Router("osrm", url))
-    assert asked.travel_s.tolist() == expected(places)
-    assert with_roads(problem, None) == problem
-    assert with_roads(problem, Router("osrm", "http://127.0.0.1:9", seconds=0.2)) == problem
+        asked = Roads(Router("osrm", url)).laid(problem)
+    assert (asked.problem.travel_s.tolist(), asked.note) == (expected(city(3)), "")
+    assert Roads().laid(problem).problem == problem
+    silent = Roads(Router("osrm", "http://127.0.0.1:9", seconds=0.2)).laid(problem)
+    assert (silent.problem, silent.note) == (problem, ESTIMATED)
+
+
+def test_roads_that_are_known_are_not_asked_for_again_and_only_what_is_new_is() -> None:
+    places = city(9)
+    with serving(osrm()) as (url, asked):
+        roads = Roads(Router("osrm", url))
+        roads.laid(question(places[:6]))
+        assert len(asked) == 1
+        again = roads.laid(question([places[4], places[0], places[4]]), seconds=0)
+        assert again.problem.travel_s.tolist() == expected([places[4], places[0], places[4]])
+        assert len(asked) == 1
+        more = roads.laid(question(places[:7]))
+        assert more.problem.travel_s.tolist() == expected(places[:7])
+        points = [len(path.split("/")[4].split(";")) for path in asked[1:]]
+        # From the new one to all, and from the others to the new one.
+        assert points == [1 + 7, 6 + 1]
+        unknown = roads.laid(question(places), seconds=0)
+        assert unknown.note == ESTIMATED
+        assert len(asked) == 3
+
+
+def test_a_router_that_did_not_answer_is_left_alone_for_a_while() -> None:
+    with serving(lambda *_: (500, {"message": "down"})) as (url, asked):
+        roads = Roads(Router("osrm", url))
+        for _ in range(3):
+            assert roads.laid(question(city(4))).note == ESTIMATED
+    assert len(asked) == 1
 
 
 # The model.
@@ -352,3 +390,31 @@ def test_photon_is_asked_in_its_own_way(tmp_path: Path) -> None:
 def test_a_geocoder_that_cannot_be_set_up_is_refused_with_a_sentence(wrong: Geocoder) -> None:
     with pytest.raises(SettingsError):
         Geocoding(wrong)
+
+
+# Addresses of sites.
+
+
+def test_a_site_is_found_by_its_address_and_moved_by_a_person_alone(
+    make: Maker, tmp_path: Path
+) -> None:
+    site = make.site(address="Nanjing Road 1", lat=31.0, lng=121.0)
+    dispatcher = make.actor("dispatcher")
+    with pytest.raises(Conflict, match="No map service"):
+        addresses.find_site(dispatcher, site.id)
+    with serving(Town()) as (url, _):
+        addresses.configure(Geocoder("nominatim", tmp_path / "places.db", url, pause_ms=0))
+        try:
+            found = addresses.find_site(dispatcher, site.id)
+            assert found["away_m"] > 1000
+            with reading(dispatcher) as unit:
+                assert unit.must(Site, site.id, "gone").lat == 31.0
+            with pytest.raises(NotFound):
+                addresses.find_site(dispatcher, make.site(address="Nowhere 9").id)
+            with pytest.raises(Forbidden):
+                addresses.find_site(make.actor("technician"), site.id)
+        finally:
+            addresses.configure(None)
+    place = {"lat": found["lat"], "lng": found["lng"]}
+    moved = perform(dispatcher, lambda unit: move_site(unit, site.id, **place))
+    assert (moved.lat, moved.lng) == (found["lat"], found["lng"])

@@ -22,6 +22,8 @@ from core.actor import Actor
 from core.database import Database, bound
 from core.tenancy import announce
 from core.unit import Unit, reading
+from dispatch.automatic import AssignmentRule, Standby
+from dispatch.wishes import Wish
 from parts.models import Part, VanStock
 from people import doors
 from people.models import Account, Organisation, Technician
@@ -60,7 +62,11 @@ def test_the_company_is_whole_and_can_be_found_by_its_people() -> None:
         assert count(unit, Repair, Repair.order_no.startswith("RP-")) == 150
         assert count(unit, Site) == 44
         assert count(unit, Asset, Asset.kind != "assembly") == 60
-        assert count(unit, Technician) == 12
+        assert count(unit, Technician) == 13
+        assert count(unit, Technician, Technician.kind == "contractor") == 1
+        assert count(unit, AssignmentRule) == 1
+        assert count(unit, Standby) == 2
+        assert count(unit, Wish) == 2
         assert count(unit, Part) == 85
         assert count(unit, Account) == len(accounts())
         assert count(unit, Request, Request.state == "submitted") == 12

@@ -18,7 +18,7 @@ from parts.queries import part_for
 from people.permissions import require
 from work import promises
 from work.checklists import usual_checklist
-from work.events import OrderOpened
+from work.events import OrderCancelled, OrderOpened
 from work.models import (
     CLOSED_ORDER,
     OPEN_VISIT,
@@ -35,7 +35,6 @@ from work.queries import order_for, visits_of
 from work.states import order_state
 
 DEFAULT_DURATION_MIN = 90
-
 # Nobody promises further ahead; a date beyond it was mistyped.
 FURTHEST_WINDOW = timedelta(days=5 * 366)
 
@@ -129,6 +128,7 @@ def _open(
             sla=None,
         )
     )
+    check_window(order)
     promises.rewind(unit, order, now=clock.now(), holds=[])
     visit = add_visit(unit, order, visit_id)
     unit.record(OrderOpened(order.id))
@@ -273,6 +273,7 @@ def cancel_order(unit: Unit, order_id: UUID, *, reason: str) -> WorkOrder:
     for visit in visits_of(unit, order.id):
         if visit.state in OPEN_VISIT - UNDER_WAY:
             visit.state = VisitState.CANCELLED
+    unit.record(OrderCancelled(order.id))
     return order
 
 

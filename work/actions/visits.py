@@ -19,7 +19,7 @@ from people.queries import technician_for
 from work.actions.attention import flag_stranger, raise_attention
 from work.actions.orders import add_visit, check_reach, check_window, refresh_order
 from work.checklists import left_open
-from work.events import VisitChanged, VisitCompleted
+from work.events import VisitChanged, VisitCompleted, VisitDelayed
 from work.models import (
     CLAIMABLE,
     CLOSED_ORDER,
@@ -38,6 +38,9 @@ from work.queries import visit_for, visits_of
 from work.states import may_follow
 
 _OVER = "The visit is already closed."
+# Whoever is no later than that is in time.
+DELAY_ALLOWED = timedelta(minutes=5)
+PLANNED_AHEAD = timedelta(days=2 * 366)
 
 
 def place_visit(
@@ -105,6 +108,9 @@ def _check_times(visit: Visit, changes: dict[str, Any]) -> None:
     day = timedelta(days=1)
     if changes.get("day") is not None and changes["day"] < clock.now().date() - day:
         raise Invalid("A day that is over cannot be planned.", fields={"day": ["Over."]})
+    if changes.get("day") is not None and changes["day"] > clock.now().date() + PLANNED_AHEAD:
+        message = "A visit is planned for the coming two years."
+        raise Invalid(message, fields={"day": [message]})
     arrival = changes.get("arrives_at")
     if arrival is not None and visit.day is not None and abs(arrival.date() - visit.day) > day:
         message = "The arrival is on another day than the visit."
@@ -209,10 +215,18 @@ def _goes_on(unit: Unit, visit_id: UUID, state: VisitState) -> Visit:
     return visit
 
 
+def _tell_delay(unit: Unit, visit: Visit, meant: datetime | None) -> None:
+    """Record that this comes later than it was meant to; days of a past week change nothing any more."""
+    if meant is not None and meant + DELAY_ALLOWED < unit.happened_at < meant + timedelta(days=1):
+        unit.record(VisitDelayed(visit.id))
+
+
 def start_travel(unit: Unit, visit_id: UUID) -> Visit:
     """Set out."""
     visit = _goes_on(unit, visit_id, VisitState.TRAVELLING)
     visit.travel_started_at = visit.travel_started_at or unit.happened_at
+    if visit.arrives_at is not None:
+        _tell_delay(unit, visit, visit.arrives_at - timedelta(seconds=visit.travel_s or 0))
     return visit
 
 
@@ -223,6 +237,7 @@ def arrive(
     visit = _goes_on(unit, visit_id, VisitState.ON_SITE)
     visit.arrived_at = visit.arrived_at or unit.happened_at
     visit.arrived_lat, visit.arrived_lng = lat, lng
+    _tell_delay(unit, visit, visit.arrives_at)
     return visit
 
 
@@ -230,6 +245,7 @@ def start_work(unit: Unit, visit_id: UUID) -> Visit:
     """Begin to work, or go on after a pause."""
     visit = _goes_on(unit, visit_id, VisitState.WORKING)
     visit.work_started_at = visit.work_started_at or unit.happened_at
+    _tell_delay(unit, visit, visit.arrives_at)
     return visit
 
 
@@ -366,6 +382,7 @@ def complete_visit(
         add_visit(unit, order)
     if outcome == "completed":
         write_history(unit, order, visit)
+    _tell_delay(unit, visit, visit.departs_at)
     unit.record(VisitCompleted(visit.id))
     return visit
 

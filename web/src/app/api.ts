@@ -61,8 +61,11 @@ export interface Territory {
 
 export interface SiteLine {
   id: string
+  customer_id: string
   name: string
   address: string
+  lat: number
+  lng: number
   territory: string | null
 }
 
@@ -127,7 +130,7 @@ export interface Reason {
   message: string
 }
 
-export type PlanKind = 'plan' | 'what_if' | 'emergency' | 'cancellation' | 'absence'
+export type PlanKind = 'plan' | 'what_if' | 'emergency' | 'cancellation' | 'absence' | 'late'
 export type PlanState = 'queued' | 'running' | 'proposed' | 'published' | 'failed' | 'cancelled'
 
 /** What was to be different from usual; what is not said is as the company has it. */
@@ -153,7 +156,24 @@ export interface AskPlan {
   weights?: Record<string, number>
 }
 
-/** A proposal in the list of what is on the table. */
+/** Whom a customer or one of their sites would rather have, or does not want. */
+export interface Wish {
+  id: string
+  customer_id: string | null
+  site_id: string | null
+  technician_id: string
+  kind: 'preferred' | 'forbidden'
+}
+
+/** What has happened that a proposal answers. */
+export interface Cause {
+  code: string
+  message: string
+  visit_id: string | null
+  technician_id: string | null
+}
+
+/** A proposal in the list of what is on the table; one that nobody asked for is made by itself. */
 export interface PlanLine {
   id: string
   day: string
@@ -165,6 +185,8 @@ export interface PlanLine {
   message: string
   placed: number
   left_out: number
+  by_itself: boolean
+  causes: Cause[]
   created_at: string
 }
 
@@ -235,6 +257,7 @@ export interface PlanRules {
   frozen_min: number
   budget: number
   split_above: number
+  on_events: 'off' | 'propose'
 }
 
 /** A window that could be promised: what it adds, and with whom; no price where nobody can. */
@@ -258,6 +281,7 @@ export interface Plan {
   message: string | null
   cost: Record<string, number> | null
   published: string[]
+  causes: Cause[]
   routes: {
     technician_id: string
     day: string
@@ -522,6 +546,10 @@ export const api = {
   newTerritory: (name: string) => post<Territory>('/v1/territories', { name }),
   dropTerritory: (id: string) => door.call('DELETE', `/v1/territories/${id}`),
   coverTerritories: (technicianId: string, territories: string[]) => put(`/v1/technicians/${technicianId}/territories`, { territories }),
+  wishes: (signal?: AbortSignal) => get<List<Wish>>('/v1/dispatch/wishes', {}, signal),
+  sayWishes: (whose: 'site' | 'customer', id: string, whom: { preferred: string[]; forbidden: string[] }) => put(`/v1/${whose}s/${id}/wishes`, whom),
+  findPlace: (siteId: string, signal?: AbortSignal) => get<{ lat: number; lng: number; name: string; away_m: number }>(`/v1/sites/${siteId}/place`, {}, signal),
+  placeSite: (siteId: string, place: { lat: number; lng: number }) => put(`/v1/sites/${siteId}/place`, place),
   placeInTerritory: (siteId: string, territory: string | null) => put(`/v1/sites/${siteId}/territory`, { territory }),
   sayKind: (technicianId: string, kind: 'own' | 'contractor', hourly: number) =>
     put(`/v1/technicians/${technicianId}/kind`, { kind, hourly_cost_micro: hourly }),
@@ -577,6 +605,7 @@ export const api = {
   setPlanRules: (rules: Partial<Omit<PlanRules, 'version' | 'usual'>>) => put<PlanRules>('/v1/dispatch/rules', rules),
   offers: (visitId: string, query: { day: string; days: number; hours: number }, signal?: AbortSignal) =>
     get<{ offers: Offer[] }>(`/v1/visits/${visitId}/offers`, query, signal),
+  clearPlans: (day: string) => door.call('DELETE', `/v1/dispatch/plans?day=${day}`),
   cancelPlan: (id: string) => door.call('DELETE', `/v1/dispatch/plans/${id}`),
 
   devices: (signal?: AbortSignal) => get<List<Device>>('/v1/devices', { limit: 200 }, signal),

@@ -8,6 +8,7 @@ export const KINDS: Record<PlanKind, Word> = {
   emergency: 'plan.kind.emergency',
   cancellation: 'plan.kind.cancellation',
   absence: 'plan.kind.absence',
+  late: 'plan.kind.late',
 }
 
 const TERMS: Record<string, Word> = {
