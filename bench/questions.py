@@ -144,9 +144,10 @@ def large_days(seconds: Sequence[float]) -> None:
     print(
         f"  candidates for a visit at 200 x 1,500: {_median(lambda: candidates(large, plan, waits)):.0f} ms"
     )
+    standing = solve(small, StoppingRule(1.0), seed=1, explain=False)
     began = time.perf_counter()
-    explained(small, solve(small, StoppingRule(1.0), seed=1, explain=False), seconds=None)
-    print(f"  reasons for all of 30 x 250: {time.perf_counter() - began - 1.0:.1f} s")
+    explained(small, standing, seconds=None)
+    print(f"  reasons for all of 30 x 250: {time.perf_counter() - began:.1f} s")
 
 
 def _median(ask: Callable[[], object]) -> float:

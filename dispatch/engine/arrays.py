@@ -161,6 +161,7 @@ class _Builder:
                 row[at.FIXED] -= -(-int(home) * 1000 // row[at.SPEED]) * self.weights.travel
         settings = self._settings(visits, engineers, needs, skill_ends)
         self._kinds(engineers, allowed, extra, stock, skill_ends, breaks)
+        settings[at.KINDS] = engineers[:, at.KIND].max(initial=-1) + 1
         if skill_ends.size == 0:
             skill_ends = np.zeros((1, 1), np.int64)
         rng = np.random.default_rng(20_200_101)
@@ -586,6 +587,7 @@ def room_for(question: Question, seed: int, *, pooled: bool = True) -> State:
     marks = (m if rich else 1, length + 1 if rich else 2, breaks, at.MARK_COLUMNS)
     allowed = question.allowed[:, :n].any(axis=0) if m and n else np.zeros(n, np.bool_)
     seeds = np.flatnonzero(allowed)
+    chained = question.is_plain and not memory[at.IS_TIMED]
     slots, stops = (POOL_SLOTS, POOL_STOPS) if pooled else (2, 1)
     tables: dict[str, I64 | tuple[int, ...]] = {
         "route": (m, length), "length": (m,), "cost": (m,), "work": (m,), "load": (m, resources),
@@ -606,6 +608,9 @@ def room_for(question: Question, seed: int, *, pooled: bool = True) -> State:
         "depot_at": np.full(m, -1),
         "early": (m, resources), "old_spent": (m,), "old_depot_at": (m,),
         "old_early": (m, resources),
+        "chain": ((n + 2 * m) if chained else 1, at.STOP_COLUMNS),
+        "log": ((n + 2 * m) * at.LOG_COLUMNS if chained else 1,), "log_at": (m + 1,),
+        "spare": (m + 1,), "notes": np.full((n, 2 * m) if chained else (1, 1), -1),
         "trail": (resources + (length + 1) * (2 + breaks * at.MARK_COLUMNS),),
     }  # fmt: skip
     own, views = packed(at.STATE_HEAD, at.NUMBERS, at.STATE_REGIONS, tables)

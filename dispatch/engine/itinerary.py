@@ -11,7 +11,15 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 from dispatch.engine.plan import Plan, Route
-from dispatch.engine.problem import LATEST_S, Break, Depot, Engineer, Problem, Visit
+from dispatch.engine.problem import (
+    LATEST_S,
+    USUAL_PACE,
+    Break,
+    Depot,
+    Engineer,
+    Problem,
+    Visit,
+)
 from dispatch.engine.rules import skill_ends
 
 Spans = tuple[tuple[int, int], ...]
@@ -77,6 +85,8 @@ class Walker:
         self.engineer = engineer
         self._rows = rows
         self._plain = not problem.paces and engineer.speed_per_mille == 1000
+        # At its quickest a drive takes this share of what it takes at the usual pace.
+        self._quickest = min((USUAL_PACE, *(pace.per_mille for pace in problem.paces)))
         running = next(
             (v for v in problem.visits if v.running and v.lock_engineer == engineer.id), None
         )
@@ -109,6 +119,12 @@ class Walker:
         if self._plain:
             return self._rows[a][b]
         return self.problem.drive_s(self.engineer, a, b, leaves_s)
+
+    def least_drive(self, a: int, b: int) -> int:
+        """Return the seconds from place to place that it takes at any hour."""
+        if self._plain:
+            return self._rows[a][b]
+        return self.engineer.base_drive_s(self._rows[a][b]) * self._quickest // USUAL_PACE
 
     def begins(self) -> list[Mark]:
         """Return where the day begins."""

@@ -6,19 +6,20 @@ split instead: each worker takes a group of neighbouring routes, and the groups 
 round.
 """
 
+import math
 import os
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from math import pi
+from functools import cached_property, partial
 from threading import Lock
 
 import numpy as np
 
 from dispatch.engine.arrays import Question, State, room_for, routes_of, set_routes
+from dispatch.engine.kernel import chains, plain, search
 from dispatch.engine.kernel import layout as at
-from dispatch.engine.kernel import plain, search
 from dispatch.engine.partition import Column, chosen_routes, columns_of
 from dispatch.engine.problem import StoppingRule
 
@@ -28,9 +29,11 @@ BLINK = 0.01
 # Temperatures, as shares of what a visit costs on the way.
 HOT, PLAIN_HOT, COLD = 3.0, 1.0, 0.02
 # With more visits there are fewer steps for each: it begins cooler.
-MANY_VISITS, MANY_HOT = 150, 0.3
+MANY_VISITS, MANY_HOT = 150, 0.6
 # Routes of solutions so much dearer than the best, in visits, are still worth remembering.
 ROOM = 0.3
+# So many of those left out, the dearest first, may take the place of a cheaper one at a time.
+MOST_EXCHANGED = 12
 STEPS_A_SLICE = 200
 STEPS_AN_ITERATION = 100
 # In a repeatable search the number of workers must not depend on the machine.
@@ -38,6 +41,9 @@ REPEATABLE_WORKERS = 2
 ROUNDS = 5
 SPLIT_VISITS = 250
 SPLIT_SECONDS = 0.7
+# A part is small enough for all that a worker looks at to stay near the processor.
+PART_VISITS = 250
+REPEATABLE_ROUNDS = 6
 PARTITION_SHARE = 0.06
 # With patience the first cooling takes so many times as long, and each later one begins that warm.
 FIRST_PATIENCE, AGAIN = 2.0, 0.2
@@ -46,7 +52,7 @@ MOST_ROUTE_PARTITION = 900
 Progress = Callable[[float, int], None]
 
 
-@dataclass(slots=True)
+@dataclass
 class Team:
     """A search under way. `best` holds the routes by engineer, `cost` their price.
 
@@ -76,6 +82,7 @@ class Team:
         count = REPEATABLE_WORKERS if repeatable else max(1, os.cpu_count() or 1)
         first = room_for(self.question, self.seed)
         self._start(first, known)
+        self._exchange(first)
         if first.memory[at.SEEDS] == 0 or self._share() >= 1:
             return
         states = [first]
@@ -162,10 +169,17 @@ class Team:
         return self.steps / (self.stop.iterations * STEPS_AN_ITERATION)
 
     def _anneal(
-        self, state: State, ruin: tuple[float, float], hot: float, cold: float, until: float
+        self,
+        state: State,
+        ruin: tuple[float, float],
+        hot: float,
+        cold: float,
+        until: float,
+        *,
+        pooled: bool = True,
     ) -> None:
         """Let one worker search until that share of the time is over."""
-        room = self._visit_price(state) * ROOM
+        room = self._visit_price(state) * ROOM if pooled else -math.inf
         if self.stop.iterations is not None:
             total = self.stop.iterations * STEPS_AN_ITERATION
             first, last = self.steps / total, until
@@ -186,9 +200,8 @@ class Team:
     def _search(self, state: State, heat: float, ruin: tuple[float, float], room: float) -> None:
         q, memory = self.question, state.memory
         if q.is_plain:
-            plain.run(
-                q.memory, q.drives, q.turned, memory, STEPS_A_SLICE, heat, heat, *ruin, BLINK, room
-            )
+            run = plain.run if q.memory[at.IS_TIMED] else chains.run
+            run(q.memory, q.drives, q.turned, memory, STEPS_A_SLICE, heat, heat, *ruin, BLINK, room)
         else:
             search.run(q.memory, q.drives, memory, STEPS_A_SLICE, heat, heat, *ruin, BLINK, room)
 
@@ -220,6 +233,7 @@ class Team:
                 columns[(column.kind, *column.stops)] = column
             if number >= ROUNDS - 2:
                 self._partition(states[0], list(columns.values()))
+                self._exchange(states[0])
             worst = max(states, key=lambda state: int(state.memory[at.BEST]))
             if int(worst.memory[at.BEST]) > self.cost and self.best is not None:
                 self._adopt(worst, self.best)
@@ -255,6 +269,35 @@ class Team:
         if not self._note(state):
             self._adopt(state, self.best)
 
+    def _exchange(self, state: State) -> None:
+        """Let cheap visits go where a dearer one that is left out fits in their place."""
+        q, memory = self.question, state.memory
+        if memory[at.ABSENT] == 0 or self.best is None:
+            return
+        self._adopt(state, self.best)
+        price = q.visits[: len(q.needs), at.PENALTY]
+        waiting = state.absent[: int(memory[at.ABSENT])].tolist()
+        waiting.sort(key=lambda u: (-int(price[u]), u))
+        for u in waiting[:MOST_EXCHANGED]:
+            if self._out_of_time():
+                break
+            if state.where[u] >= 0:
+                continue
+            cheaper = (price < price[u]) & (q.visits[: len(price), at.PINNED] == 0)
+            node, v = search.room_for_one(q.memory, q.drives, memory, u, cheaper.astype(np.int64))
+            if node < 0:
+                continue
+            known = [row[:n].tolist() for row, n in zip(state.route, state.length, strict=True)]
+            before = int(memory[at.TOTAL])
+            changed = list(known)
+            changed[v] = [one for one in known[v] if one != node]
+            self._adopt(state, changed)
+            search.keep(q.memory, q.drives, memory, v, u)
+            search.fill(q.memory, q.drives, memory, True)
+            if memory[at.TOTAL] >= before:
+                self._adopt(state, known)
+        self._note(state)
+
     def _split_rounds(
         self, threads: ThreadPoolExecutor, states: list[State], hot: float, cold: float
     ) -> None:
@@ -262,34 +305,41 @@ class Team:
         rng = np.random.default_rng(self.seed)
         current = self.best or []
         repeatable = self.stop.iterations is not None
-        rounds = max(4, round(self.lasts / SPLIT_SECONDS)) if not repeatable else 12
-        for number in range(1, rounds + 1):
-            groups = self._groups(current, len(states), rng.random())
-            until = number / rounds
-            jobs = []
-            for k, state in enumerate(states):
-                self._adopt(state, current)
-                self._confine(state, groups == k, k, len(states))
-                jobs.append(
-                    threads.submit(self._anneal, state, RUINS[k % len(RUINS)], hot, cold, until)
-                )
-            for job in jobs:
-                job.result()
-            if repeatable:
-                self.steps = round(until * self.stop.iterations * STEPS_AN_ITERATION)  # type: ignore[operator]
-            last = number == rounds or self._out_of_time()
-            current = self._merged(states, groups, best=last)
-            self._free(states[0])
-            self._adopt(states[0], current)
-            self._note(states[0])
+        count = len(states)
+        parts = max(1, round(int(self.question.memory[at.VISIT_COUNT]) / PART_VISITS / count))
+        rounds = REPEATABLE_ROUNDS
+        if not repeatable:
+            rounds = max(REPEATABLE_ROUNDS, round(self.lasts / SPLIT_SECONDS))
+        for number in range(rounds):
+            groups = self._groups(current, count * parts, rng.random())
+            for turn in range(parts):
+                until = (number + (turn + 1) / parts) / rounds
+                mine = [groups == k * parts + turn for k in range(count)]
+                jobs = []
+                for k, state in enumerate(states):
+                    self._adopt(state, current)
+                    self._confine(state, mine[k], k, count)
+                    ruin = RUINS[k % len(RUINS)]
+                    task = partial(self._anneal, state, ruin, hot, cold, until, pooled=False)
+                    jobs.append(threads.submit(task))
+                for job in jobs:
+                    job.result()
+                if repeatable:
+                    self.steps = round(until * self.stop.iterations * STEPS_AN_ITERATION)  # type: ignore[operator]
+                last = (number, turn) == (rounds - 1, parts - 1) or self._out_of_time()
+                current = self._merged(states, current, mine, best=last)
+                self._free(states[0])
+                self._adopt(states[0], current)
+                self._note(states[0])
+                if last:
+                    self._exchange(states[0])
+                    break
             if last:
                 break
-        for state in states:
-            state.pool_cost[:] = -1
 
     def _groups(self, routes: Sequence[Sequence[int]], count: int, turn: float) -> np.ndarray:
         """Return which worker takes which route: sectors of equal work around the middle."""
-        middle = self._spots()
+        middle = self.spots
         angle = np.zeros(len(routes))
         weight = np.zeros(len(routes))
         spots = middle[np.array([u for r in routes for u in r] or [0], np.int64)]
@@ -297,7 +347,7 @@ class Team:
         homes = middle[self.question.engineers[:, at.START]]
         for v, route in enumerate(routes):
             spot = middle[route].mean(axis=0) if route else homes[v]
-            angle[v] = (np.arctan2(*(spot - centre)) / (2 * pi) + turn) % 1.0
+            angle[v] = (np.arctan2(*(spot - centre)) / (2 * math.pi) + turn) % 1.0
             weight[v] = len(route)
         order = np.argsort(angle, kind="stable")
         passed = np.cumsum(weight[order]) / max(1.0, weight.sum())
@@ -308,7 +358,8 @@ class Team:
             groups[v] = k % count
         return groups
 
-    def _spots(self) -> np.ndarray:
+    @cached_property
+    def spots(self) -> np.ndarray:
         """Return a point in the plane for each node, from the drives alone (two landmarks)."""
         drives = self.question.drives[0].astype(np.float64)
         size = len(drives) - 1
@@ -341,15 +392,20 @@ class Team:
         state.seeds[: len(everyone)] = everyone
 
     def _merged(
-        self, states: Sequence[State], groups: np.ndarray, *, best: bool
+        self,
+        states: Sequence[State],
+        current: Sequence[Sequence[int]],
+        mine: Sequence[np.ndarray],
+        *,
+        best: bool,
     ) -> list[list[int]]:
-        merged: list[list[int]] = []
-        for v, k in enumerate(groups):
-            state = states[k]
+        """Return the routes now: of each worker's part as it left them, the others as they were."""
+        merged = [list(route) for route in current]
+        for state, part in zip(states, mine, strict=True):
             table, length = state.route, state.length
             if best:
                 table, length = state.best_route, state.best_length
-            merged.append(table[v, : length[v]].tolist())
-        for state in states:
+            for v in np.flatnonzero(part):
+                merged[v] = table[v, : length[v]].tolist()
             self._free(state)
         return merged

@@ -87,7 +87,7 @@ class Itinerary:
         latest = []
         for number in range(len(self.calls), -1, -1):
             at = self.before[number]
-            drive = walker.drive(at, place, 0) if place is not None else 0
+            drive = walker.least_drive(at, place) if place is not None else 0
             latest.append(moment - drive)
             if number:
                 stop, before = self.calls[number - 1], self.before[number - 1]
@@ -100,10 +100,9 @@ class Itinerary:
     def missed(self, stop: Call, position: int) -> int:
         """Return by how much a rule is missed at least when the stop is put there: a quick look."""
         walker = self.walker
-        if walker.problem.paces:
-            return 0
         at = self.before[position]
-        ready = min(mark.time for mark in self.marks[position]) + walker.drive(at, stop.place, 0)
+        leaves = min(mark.time for mark in self.marks[position])
+        ready = leaves + walker.drive(at, stop.place, leaves)
         closes = max(closes for _, closes in stop.spans)
         starts = max(ready, min(opens for opens, _ in stop.spans))
         done = starts + stop.lasts + (stop.setup if stop.place != at else 0)
@@ -111,7 +110,7 @@ class Itinerary:
         onward = self.calls[position].place if position < len(self.calls) else self.engineer.end
         more = 0
         if onward is not None:
-            more = walker.drive(stop.place, onward, 0) - walker.drive(at, onward, 0)
+            more = walker.least_drive(stop.place, onward) - walker.least_drive(at, onward)
         return max(0, ready - closes, done + more - self.latest[position])
 
     def trial(self, stop: Call, position: int, cutoff: int = LATEST_S) -> Trial:

@@ -13,9 +13,9 @@ import numpy as np
 
 from dispatch.engine.arrays import compiled, room_for
 from dispatch.engine.day import days_of
-from dispatch.engine.kernel import CACHE, plain, search
+from dispatch.engine.kernel import CACHE, search
 from dispatch.engine.kernel.layout import NEVER
-from dispatch.engine.problem import Engineer, Problem, StoppingRule, Visit, Window
+from dispatch.engine.problem import Engineer, Problem, StoppingRule, Visit, Weights, Window
 from dispatch.engine.team import Team
 
 # Written when all of it is compiled, and not before.
@@ -44,11 +44,17 @@ def prepare(tell: Callable[[], None] | None = None) -> None:
 
 def warm() -> None:
     """Solve a small day and ask about it, so that every compiled function is in the cache."""
+    # Where the end of a day costs nothing either, routes are searched as chains.
+    for weights in (Weights(), Weights(overtime=0, balance=0)):
+        _search_with(weights)
+
+
+def _search_with(weights: Weights) -> None:
     shift = (Window(0, 10_000),)
     engineers = tuple(Engineer(name, shift, 0, 0) for name in ("ann", "bob"))
     visits = tuple(Visit(f"v{k}", 1 + k % 2, 600) for k in range(6))
     drives = ((0, 60, 90), (60, 0, 40), (90, 40, 0))
-    problem = Problem((), drives, engineers, visits)  # type: ignore[arg-type]
+    problem = Problem((), drives, engineers, visits, weights=weights)  # type: ignore[arg-type]
     made = compiled(problem, list(days_of(problem).values()), visits)
     q = made.question
     Team(q, StoppingRule(seconds=600, iterations=4), 0).solve([(0, 0)])
@@ -57,7 +63,6 @@ def warm() -> None:
     search.best_place(q.memory, q.drives, state.memory, 0, 0, 0.0, NEVER)
     search.total(q.memory, state.memory)
     search.room_for_one(q.memory, q.drives, state.memory, 0, np.zeros(6, np.int64))
-    plain.run(q.memory, q.drives, q.turned, state.memory, 1, 1.0, 1.0, 10.0, 10.0, 0.01, 0.0)
 
 
 def main(arguments: list[str]) -> int:

@@ -26,8 +26,8 @@ ENGINEER_COLUMNS = 16
 TRAVEL, OVERTIME, SPAN, STEEP_AFTER, MOVED_TIME, TOLERANCE, SAME_PERSON, BALANCE = range(8)
 IS_RICH, HAS_LINKS, HAS_DEPOTS, HAS_PACES, HAS_SKILL_ENDS, HAS_DIPS, MOST_BREAKS = range(8, 15)
 WORK_LOW, WORK_HIGH, VISIT_COUNT, RESOURCES, ENGINEER_COUNT, DEPOTS, GROUPS, NODES = range(15, 23)
-PACES, KEY_COUNT, IS_PLAIN, IS_TIMED = range(23, 27)
-SETTINGS = 27
+PACES, KEY_COUNT, IS_PLAIN, IS_TIMED, KINDS = range(23, 28)
+SETTINGS = 28
 
 # Regions of a problem's memory: where each begins and how long its rows are stands in three numbers
 # from here on. Names of regions end in an underscore.
@@ -48,6 +48,12 @@ MARK_COLUMNS = 7
 # part up to there takes at least and when it may begin at the latest; how long the part from there
 # on takes at least and when it would begin for that.
 LASTED, LEAVES, AWAITED, REMAINS = range(4)
+# What each stop knows where routes are chains: whose it is, its neighbours, when it is left at the
+# earliest and must begin at the latest, the drive to it, and its node among the drives. The places
+# where a route starts and ends are stops of their own behind the visits.
+RIDE, PREVIOUS, NEXT, LEFT, UNTIL, LEG, NODE = range(7)
+STOP_COLUMNS = 8
+LOG_COLUMNS = 4
 
 
 # Numbers at the head of a worker's memory.
@@ -63,7 +69,7 @@ STATE_REGIONS = (
     "scratch", "sim", "seq", "absent_seq", "whole_seq", "bounds", "waiting", "slot_of", "stamps", "order", "seeds",
     "open_routes", "pool_key", "pool_cost", "pool_at", "pool_data", "spent", "depot_at", "early",
     "old_spent", "old_depot_at", "old_early", "trail", "chained",
-    "old_chained",
+    "old_chained", "chain", "log", "log_at", "spare", "notes",
 )  # fmt: skip
 (
     ROUTE_, LENGTH_, COST_, WORK_, LOAD_, DONE_, LAST_, MARKS_, WHERE_, PLACE_, BEGINS_,
@@ -73,6 +79,6 @@ STATE_REGIONS = (
     SCRATCH_, SIM_, SEQ_, ABSENT_SEQ_, WHOLE_SEQ_, BOUNDS_, WAITING_, SLOT_OF_, STAMPS_, ORDER_, SEEDS_,
     OPEN_ROUTES_, POOL_KEY_, POOL_COST_, POOL_AT_, POOL_DATA_, SPENT_, DEPOT_AT_, EARLY_,
     OLD_SPENT_, OLD_DEPOT_AT_, OLD_EARLY_, TRAIL_, CHAINED_,
-    OLD_CHAINED_,
+    OLD_CHAINED_, CHAIN_, LOG_, LOG_AT_, SPARE_, NOTES_,
 ) = range(NUMBERS, NUMBERS + 3 * len(STATE_REGIONS), 3)  # fmt: skip
 STATE_HEAD = NUMBERS + 3 * len(STATE_REGIONS)

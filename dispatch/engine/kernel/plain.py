@@ -1,9 +1,8 @@
-"""The same search for plain problems: one window a visit, no rule but hours, drives and amounts.
+"""The same search for tours: one window a visit, no rule but hours, drives, amounts, tools and parts.
 
 It reads and writes the memory that `search` does, but everything a step needs to find its way in
-there is read once a call and handed on by value. A place on a route is judged in constant time, by
-the earliest departure before it and the latest start after it, so nothing is remembered between
-steps.
+there is read once a call and handed on by value. A place on a tour is judged in constant time, and
+the best one is remembered until the tour changes.
 """
 
 import math
@@ -17,16 +16,10 @@ from dispatch.engine.kernel.layout import (
     BEST_ROUTE_,
     CLOSES,
     DIRTY_,
-    END,
-    FIXED,
-    FROM,
     KIND,
-    LATEST,
-    MOST_VISITS,
     OPENS,
     PENALTY,
     PINNED,
-    PROFILE,
     RANDOM,
     SEEDS,
     SEEDS_,
@@ -36,7 +29,6 @@ from dispatch.engine.kernel.layout import (
     STEPS,
     TOTAL,
     TOUCHED,
-    WORK,
 )
 from dispatch.engine.kernel.memory import inside, native
 from dispatch.engine.kernel.search import pool, spread
@@ -48,59 +40,6 @@ RETRIED = 24
 # From so many routes on only those near a visit are tried.
 MANY_ROUTES = 36
 NEAR_TRIED = 40
-
-
-@native
-def lay(q, road, s, w, v):
-    """Bring all that is known of a route up to date; return whether it keeps the rules."""
-    if w.timed == 1:
-        return lay_tour(q, road, s, w, v)
-    size = s[w.length + v]
-    me = w.engineers + v * w.traits
-    table = q[me + PROFILE] * w.square
-    route = w.route + v * w.width
-    done = w.done + v * (w.width + 1)
-    last = w.last + v * (w.width + 1)
-    a = q[me + START]
-    time = q[me + FROM]
-    s[done] = time
-    total = 0
-    price = 0
-    for r in range(w.resources):
-        s[w.load + v * w.resources + r] = 0
-    for i in range(size):
-        u = s[route + i]
-        own = w.visits + u * w.columns
-        leg = road[table + a * w.nodes + u]
-        total += leg
-        time = max(time + leg, q[own + OPENS])
-        if time > q[own + CLOSES]:
-            return False
-        time += q[own + WORK]
-        s[done + i + 1] = time
-        s[w.where + u] = v
-        s[w.place + u] = i
-        price += q[w.extra + v * w.extra_row + u]
-        for r in range(w.resources):
-            s[w.load + v * w.resources + r] += q[w.needs + u * w.resources + r]
-        a = u
-    latest = q[me + LATEST]
-    s[last + size] = latest
-    if size > 0:
-        b = q[me + END]
-        leg = road[table + a * w.nodes + b]
-        total += leg
-        if time + leg > latest:
-            return False
-        price += q[me + FIXED]
-        for i in range(size - 1, -1, -1):
-            u = s[route + i]
-            own = w.visits + u * w.columns
-            latest = min(latest - road[table + u * w.nodes + b] - q[own + WORK], q[own + CLOSES])
-            s[last + i] = latest
-            b = u
-    s[w.cost + v] = price + total * w.travel
-    return True
 
 
 @inside
@@ -120,15 +59,14 @@ def touch(s, w, v, k):
     for i in range(size + 1):
         s[w.old_done + k * (w.width + 1) + i] = s[w.done + v * (w.width + 1) + i]
         s[w.old_last + k * (w.width + 1) + i] = s[w.last + v * (w.width + 1) + i]
-    if w.timed == 1:
-        s[w.old_version + k] = s[w.version + v]
-        s[w.old_spent + k] = s[w.spent + v]
-        s[w.old_work + k] = s[w.work + v]
-        s[w.old_depot_at + k] = s[w.depot_at + v]
-        for r in range(w.resources):
-            s[w.old_early + k * w.resources + r] = s[w.early + v * w.resources + r]
-        for i in range((size + 1) * w.marks_step):
-            s[w.old_marks + k * w.marks_row + i] = s[w.marks + v * w.marks_row + i]
+    s[w.old_version + k] = s[w.version + v]
+    s[w.old_spent + k] = s[w.spent + v]
+    s[w.old_work + k] = s[w.work + v]
+    s[w.old_depot_at + k] = s[w.depot_at + v]
+    for r in range(w.resources):
+        s[w.old_early + k * w.resources + r] = s[w.early + v * w.resources + r]
+    for i in range((size + 1) * w.marks_step):
+        s[w.old_marks + k * w.marks_row + i] = s[w.marks + v * w.marks_row + i]
     return k + 1
 
 
@@ -152,15 +90,14 @@ def put_back(s, w, count):
         for i in range(size + 1):
             s[w.done + v * (w.width + 1) + i] = s[w.old_done + k * (w.width + 1) + i]
             s[w.last + v * (w.width + 1) + i] = s[w.old_last + k * (w.width + 1) + i]
-        if w.timed == 1:
-            s[w.version + v] = s[w.old_version + k]
-            s[w.spent + v] = s[w.old_spent + k]
-            s[w.work + v] = s[w.old_work + k]
-            s[w.depot_at + v] = s[w.old_depot_at + k]
-            for r in range(w.resources):
-                s[w.early + v * w.resources + r] = s[w.old_early + k * w.resources + r]
-            for i in range((size + 1) * w.marks_step):
-                s[w.marks + v * w.marks_row + i] = s[w.old_marks + k * w.marks_row + i]
+        s[w.version + v] = s[w.old_version + k]
+        s[w.spent + v] = s[w.old_spent + k]
+        s[w.work + v] = s[w.old_work + k]
+        s[w.depot_at + v] = s[w.old_depot_at + k]
+        for r in range(w.resources):
+            s[w.early + v * w.resources + r] = s[w.old_early + k * w.resources + r]
+        for i in range((size + 1) * w.marks_step):
+            s[w.marks + v * w.marks_row + i] = s[w.old_marks + k * w.marks_row + i]
 
 
 @inside
@@ -201,7 +138,7 @@ def tear(q, road, s, w, v, c, gone, most, x):
             s[w.absent + gone] = u
             gone += 1
     s[w.length + v] = at
-    if not lay(q, road, s, w, v):
+    if not lay_tour(q, road, s, w, v):
         # Where the drives break the triangle, a shorter route may be late.
         for i in range(at):
             u = s[route + i]
@@ -210,7 +147,7 @@ def tear(q, road, s, w, v, c, gone, most, x):
                 s[w.absent + gone] = u
                 gone += 1
         s[w.length + v] = 0
-        lay(q, road, s, w, v)
+        lay_tour(q, road, s, w, v)
     elif w.depots > 0:
         settle_tour(q, road, s, w, v)
     return gone, x
@@ -253,61 +190,6 @@ def sort_absent(q, road, s, w, first, count, x):
 
 
 @inside
-def scan(q, road, back, s, w, u, v, most, blink, x):
-    """Return the least cost of a visit on route v below `most`, where (or -1), and chance."""
-    if w.timed == 1:
-        return recalled(q, road, back, s, w, u, v, most, blink, x)
-    size = s[w.length + v]
-    me = w.engineers + v * w.traits
-    for r in range(w.resources):
-        load = s[w.load + v * w.resources + r] + q[w.needs + u * w.resources + r]
-        if load > q[w.stock + v * w.resources + r]:
-            return most, -1, x
-    if size + 1 > q[me + MOST_VISITS] or size + 3 > w.width:
-        return most, -1, x
-    own = w.visits + u * w.columns
-    opens = q[own + OPENS]
-    closes = q[own + CLOSES]
-    work = q[own + WORK]
-    table = q[me + PROFILE] * w.square
-    into = table + u * w.nodes
-    base = q[w.extra + v * w.extra_row + u]
-    weight = w.travel
-    route = w.route + v * w.width
-    done = w.done + v * (w.width + 1)
-    last = w.last + v * (w.width + 1)
-    a = q[me + START]
-    end = q[me + END]
-    where = -1
-    if size == 0:
-        base += q[me + FIXED]
-        starts = max(s[done] + back[into + a], opens)
-        on = road[into + end]
-        price = (back[into + a] + on) * weight + base
-        if starts <= closes and starts + work + on <= s[last] and price < most:
-            return price, 0, x
-        return most, -1, x
-    ready = opens + work
-    for i in range(size + 1):
-        if s[done + i] > closes:
-            break
-        b = s[route + i] if i < size else end
-        if s[last + i] >= ready:
-            to_it = np.int64(back[into + a])
-            on = np.int64(road[into + b])
-            starts = s[done + i] + to_it
-            if starts <= closes and max(starts, opens) + work + on <= s[last + i]:
-                price = (to_it + on - road[table + a * w.nodes + b]) * weight + base
-                if price < most:
-                    x = turn(x)
-                    if part(x) >= blink:
-                        most = price
-                        where = i
-        a = b
-    return most, where, x
-
-
-@inside
 def choose(q, road, back, s, w, u, noted, stamp, blink, x):
     """Return the route and place where a visit costs least, or -1, and chance."""
     best = q[w.visits + u * w.columns + PENALTY]
@@ -338,7 +220,7 @@ def choose(q, road, back, s, w, u, noted, stamp, blink, x):
             if s[kind] == stamp:
                 continue
             s[kind] = stamp
-        best, at, x = scan(q, road, back, s, w, u, v, best, blink, x)
+        best, at, x = recalled(q, road, back, s, w, u, v, best, blink, x)
         if at >= 0:
             chosen = v
             place = at
@@ -383,9 +265,8 @@ def run(q, drives, turned, s, steps, hot, cold, average, longest, blink, room):
     placed = 0
     used = 0
     for v in range(w.people):
-        if w.timed == 1:
-            # Whoever laid the routes before may have noted other things in the same place.
-            lay_tour(q, road, s, w, v)
+        # Whoever laid the routes before may have noted other things in the same place.
+        lay_tour(q, road, s, w, v)
         if s[w.length + v] > 0 and s[w.open_routes + v] == 1:
             placed += s[w.length + v]
             used += 1
@@ -437,7 +318,7 @@ def run(q, drives, turned, s, steps, hot, cold, average, longest, blink, room):
                 continue
             noted = touch(s, w, v, noted)
             add_tour(s, w, v, u, place)
-            lay(q, road, s, w, v)
+            lay_tour(q, road, s, w, v)
         s[ABSENT] = left
         for k in range(noted):
             v = s[w.touched + k]

@@ -8,6 +8,7 @@ from dispatch.engine.kernel.layout import (
     ABSENT_,
     ALLOWED_,
     BALANCE,
+    CHAIN_,
     COST_,
     DEPOT_AT_,
     DEPOTS,
@@ -17,16 +18,19 @@ from dispatch.engine.kernel.layout import (
     ENGINEERS_,
     EXTRA_,
     HOMES_,
-    IS_TIMED,
+    KINDS,
     KNOWN_COST_,
     KNOWN_PLACE_,
     KNOWN_VERSION_,
     LAST_,
     LENGTH_,
     LOAD_,
+    LOG_,
+    LOG_AT_,
     MARKS_,
     NEAR_,
     NEEDS_,
+    NOTES_,
     OLD_ABSENT_,
     OLD_COST_,
     OLD_DEPOT_AT_,
@@ -49,6 +53,7 @@ from dispatch.engine.kernel.layout import (
     SEQ_,
     SLOT_OF_,
     SPAN,
+    SPARE_,
     SPENT_,
     STAMPS_,
     STOCK_,
@@ -91,7 +96,6 @@ class Ways(NamedTuple):
     span: int
     overtime: int
     balance: int
-    timed: int
     nodes: int
     square: int
     route: int
@@ -137,6 +141,13 @@ class Ways(NamedTuple):
     known_cost: int
     known_place: int
     known_row: int
+    kinds: int
+    chain: int
+    log: int
+    log_at: int
+    spare: int
+    notes: int
+    notes_row: int
 
 
 @native
@@ -147,7 +158,7 @@ def ways(q, drives, s):
         q[ALLOWED_], q[ALLOWED_ + 1], q[EXTRA_], q[EXTRA_ + 1], q[NEEDS_], q[STOCK_], q[SUPPLY_],
         q[NEAR_], q[NEAR_ + 1], q[HOMES_], q[HOMES_ + 1],
         q[RESOURCES], q[ENGINEER_COUNT], q[VISIT_COUNT], q[DEPOTS],
-        q[TRAVEL], q[SPAN], q[OVERTIME], q[BALANCE], q[IS_TIMED], drives.shape[1],
+        q[TRAVEL], q[SPAN], q[OVERTIME], q[BALANCE], drives.shape[1],
         drives.shape[1] * drives.shape[2],
         s[ROUTE_], s[ROUTE_ + 1], s[DONE_], s[LAST_], s[MARKS_], s[MARKS_ + 1], s[MARKS_ + 2],
         s[LENGTH_], s[COST_], s[SPENT_], s[WORK_], s[LOAD_], s[DEPOT_AT_], s[EARLY_],
@@ -158,6 +169,7 @@ def ways(q, drives, s):
         s[STAMPS_], s[STAMPS_ + 1], s[SEQ_], s[TRAIL_],
         s[VERSION_], s[OLD_VERSION_], s[KNOWN_VERSION_], s[KNOWN_COST_], s[KNOWN_PLACE_],
         s[KNOWN_VERSION_ + 1],
+        q[KINDS], s[CHAIN_], s[LOG_], s[LOG_AT_], s[SPARE_], s[NOTES_], s[NOTES_ + 1],
     )  # fmt: skip
 
 
