@@ -92,6 +92,25 @@ def _field_words(node: ast.AST) -> Iterator[str]:
                     yield item.value
 
 
+def of_the_planner() -> set[str]:
+    """Return what the planner says of a problem it cannot read, with {} for what is filled in."""
+    return {
+        _shape(node.args[0])
+        for path, module in sources()
+        if path.is_relative_to(ROOT / "dispatch")
+        for node in ast.walk(module)
+        if isinstance(node, ast.Call)
+        and getattr(node.func, "id", getattr(node.func, "attr", "")).endswith("Error")
+        and node.args
+    }
+
+
+def _shape(node: ast.AST) -> str:
+    if isinstance(node, ast.JoinedStr):
+        return "".join(map(_shape, node.values))
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else "{}"
+
+
 def in_templates() -> set[str]:
     """Return what the public pages say."""
     found: set[str] = set()

@@ -32,7 +32,9 @@ def test_every_sentence_has_a_chinese_translation() -> None:
 
 def test_no_translation_is_left_behind_by_its_sentence() -> None:
     said = sentences.spoken() | sentences.words_in_code()
-    assert set().union(*catalogues()) - said == set()
+    left = set().union(*catalogues()) - said
+    shapes = sentences.of_the_planner()
+    assert {one for one in left if re.sub(r"{\w+}", "{}", one) not in shapes} == set()
 
 
 def test_no_sentence_is_translated_in_two_places() -> None:
