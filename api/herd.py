@@ -18,12 +18,17 @@ AT_THE_GATE = 32
 WAITED = "fieldwright.waited"
 
 
+def line_behind(most: int) -> int:
+    """Return how many may wait where so many are at work."""
+    return max(most, AT_THE_GATE - most)
+
+
 class Gate:
     """Lets so many pass at once; others may wait a moment, as long as there are not too many."""
 
     def __init__(self, most: int, *, wait: float = WAIT_S, queue: int | None = None) -> None:
         self.most = most
-        self.queue = max(most, AT_THE_GATE - most) if queue is None else queue
+        self.queue = line_behind(most) if queue is None else queue
         self.wait = wait
         self._slots = threading.Semaphore(most)
         self._lock = threading.Lock()

@@ -10,7 +10,7 @@ from flask.blueprints import BlueprintSetupState
 from flask.views import MethodView
 
 from api.doors import Blueprint, answer, current_actor, settings, token_sent
-from api.herd import AT_THE_GATE, WAIT_S, WAITED, Gate
+from api.herd import WAIT_S, WAITED, Gate, line_behind
 from core.actor import Actor
 from core.errors import Invalid
 from core.shapes import Shape
@@ -50,8 +50,8 @@ blp = Blueprint(
 def _set_up_gates(state: BlueprintSetupState) -> None:
     # Pulls are kept apart, so that a morning's pushes do not stand in the way of those who only look.
     at_once = state.app.extensions["fieldwright"].sync_at_once
-    line = max(at_once, AT_THE_GATE - at_once)
-    state.app.extensions["fieldwright.pushes"] = GroupCommit(at_once, wait=WAIT_S, line=line)
+    pushes = GroupCommit(at_once, wait=WAIT_S, line=line_behind(at_once))
+    state.app.extensions["fieldwright.pushes"] = pushes
     state.app.extensions["fieldwright.pulls"] = Gate(PULLS_AT_ONCE)
 
 

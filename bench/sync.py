@@ -185,15 +185,20 @@ def crowd(database: Database, make: Maker, holder: Phone, count: int) -> None:
                 sum_low=total & 0xFFFFFFFF,
             )
         )
-    if not database.sqlite:
-        with database.engine.connect().execution_options(
-            isolation_level="AUTOCOMMIT"
-        ) as connection:
-            connection.exec_driver_sql("RESET ROLE")
-            connection.exec_driver_sql(
-                "SELECT setval(pg_get_serial_sequence('document', 'no'), max(no)) FROM document"
-            )
-            connection.exec_driver_sql("ANALYZE document, feed_entry, scope, hanging, receipt")
+    _as_owner(
+        database,
+        "SELECT setval(pg_get_serial_sequence('document', 'no'), max(no)) FROM document",
+        "ANALYZE document, feed_entry, scope, hanging, receipt",
+    )
+
+
+def _as_owner(database: Database, *statements: str) -> None:
+    """Run what only PostgreSQL knows, as the owner of the tables."""
+    if database.sqlite:
+        return
+    with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        for statement in ("RESET ROLE", *statements):
+            connection.exec_driver_sql(statement)
 
 
 def times(call: Callable[[], Any], rounds: int) -> tuple[float, float]:
@@ -328,16 +333,6 @@ def _changes(label: str, make: Maker, holder: Phone) -> tuple[float, float]:
     return median, p95
 
 
-def _settle(database: Database) -> None:
-    """Let PostgreSQL count its rows, as it does by itself within a minute of their coming."""
-    if not database.sqlite:
-        with database.engine.connect().execution_options(
-            isolation_level="AUTOCOMMIT"
-        ) as connection:
-            connection.exec_driver_sql("RESET ROLE")
-            connection.exec_driver_sql("ANALYZE")
-
-
 def _mutations(database: Database, make: Maker, server: Server, bare: Server) -> None:
     phones = [phone(server, make) for _ in range(4)]
     calls = []
@@ -384,7 +379,8 @@ def _mutations(database: Database, make: Maker, server: Server, bare: Server) ->
         messages = [holder.batch(sayings[n : n + 50]) for n in range(0, COMPLETED, 50)]
         holder.push(messages.pop(0))
         calls.append(_says(holder, messages))
-    _settle(database)
+    # As PostgreSQL counts its rows by itself within a minute of their coming.
+    _as_owner(database, "ANALYZE")
     rate = together(calls)
     print(f"  W3 completions with checklist, part and findings: {rate:,.0f} mutations/s")
 

@@ -77,34 +77,6 @@ class _Outcome:
 _Answers = tuple[list[dict[str, Any]], int]
 
 
-def push(
-    actor: Actor,
-    *,
-    device_id: UUID,
-    schema: int,
-    mutations: list[Any],
-    app_version: str | None = None,
-    unsent: int | None = None,
-    confirmed_seq: int | None = None,
-    device_time: Any = None,
-) -> dict[str, Any]:
-    """Apply a batch, each mutation together with its receipt.
-
-    Raises Gap or DeviceForked, before anything was applied, and TooLarge.
-    """
-    batch = read(
-        actor,
-        device_id=device_id,
-        schema=schema,
-        mutations=mutations,
-        app_version=app_version,
-        unsent=unsent,
-        confirmed_seq=confirmed_seq,
-        device_time=device_time,
-    )
-    return batch.apply()
-
-
 def read(
     actor: Actor,
     *,
@@ -118,7 +90,7 @@ def read(
 ) -> "Batch":
     """Return what a phone says as a batch to be applied; nothing is read from the database.
 
-    Raises Invalid for what has neither id nor number, and TooLarge.
+    Raises Invalid for what has neither id nor number, TooLarge, and Forbidden for another device's.
     """
     require(actor, "sync")
     check_device(actor, device_id)
@@ -150,7 +122,10 @@ class Batch:
         )
 
     def apply(self) -> dict[str, Any]:
-        """Apply the mutations group by group, and return the answer."""
+        """Apply the mutations group by group, each together with its receipt, and return the answer.
+
+        Raises Gap or DeviceForked, before anything was applied.
+        """
         results: list[dict[str, Any]] = []
         last_seq = 0
         for start in range(0, max(len(self.said), 1), GROUP):
@@ -190,8 +165,7 @@ class Batch:
 
     def _alone(self, group: list[Said], first: bool, careful: set[UUID]) -> _Answers:
         with unit_of_work(self.actor, action="sync.push") as unit:
-            part = _Part(self, group, first)
-            _prepare(unit, [part])
+            (part,) = _parts(unit, [(self, group, first)])
             part.look()
             _gather(unit, [part])
             part.act(memory.statuses_of(unit, part.new), careful)
@@ -235,8 +209,7 @@ def apply_together(batches: Sequence[Batch]) -> list[dict[str, Any]]:
 
     def once() -> list[_Answers]:
         with unit_of_work(batches[0].actor, action="sync.push") as unit:
-            parts = [_Part(batch, batch.said, first=True) for batch in batches]
-            _prepare(unit, parts)
+            parts = _parts(unit, [(batch, batch.said, True) for batch in batches])
             for part in parts:
                 _by_itself(part, part.look)
             _gather(unit, parts)
@@ -259,13 +232,14 @@ def _by_itself(part: "_Part", do: Callable[..., None], *args: Any) -> None:
 class _Part:
     """What one device has in a transaction: some of its batch, the first of it or not."""
 
+    unit: Unit
     batch: Batch
     group: list[Said]
     first: bool
-    unit: Unit = field(init=False)
-    device: Device = field(init=False)
-    memory: Memory = field(init=False)
+    device: Device
+    memory: Memory
     answers: dict[UUID, dict[str, Any]] = field(default_factory=dict)
+    fresh: list[Said] = field(default_factory=list)
     again: list[tuple[Said, Any]] = field(default_factory=list)
     new: list[Said] = field(default_factory=list)
     outcomes: list[_Outcome] = field(default_factory=list)
@@ -284,11 +258,11 @@ class _Part:
             for item in self.group
             if (receipt := known.own.get(str(item.id)))
         }
-        fresh = [item for item in self.group if item.id not in self.answers]
+        self.fresh = [item for item in self.group if item.id not in self.answers]
         last_seq = self.device.last_seq
-        if fresh and fresh[0].seq != last_seq + 1:
+        if self.fresh and self.fresh[0].seq != last_seq + 1:
             raise Gap("A mutation before this one is missing.", expected_seq=last_seq + 1)
-        for item in fresh:
+        for item in self.fresh:
             if receipt := known.said_elsewhere(item):
                 self.again.append((item, receipt))
             else:
@@ -353,9 +327,8 @@ class _Part:
 
     def note(self) -> None:
         """Note on the device how far it has come."""
-        fresh = [item.seq for item in self.group if item.id not in self.answers]
-        if fresh:
-            self.device.last_seq = fresh[-1]
+        if self.fresh:
+            self.device.last_seq = self.fresh[-1].seq
         if self.first:
             self.batch.note_contact(self.device)
 
@@ -384,17 +357,26 @@ class _Part:
         return rows
 
 
-def _prepare(unit: Unit, parts: Sequence[_Part]) -> None:
-    """Lock the devices and recall what they said before."""
-    unit.expect(Device, [part.batch.device_id for part in parts], lock=True)
-    for part in parts:
-        device = unit.take(Device, part.batch.device_id)
-        if device is None:
-            raise Invalid("Sign in with a device first.", fields={"device_id": ["Unknown device."]})
-        part.unit, part.device = unit, device
-    said = [(part.device, part.batch.said if part.first else part.group) for part in parts]
-    for part, known in zip(parts, memory.recall(unit, said), strict=True):
-        part.memory = known
+def _parts(unit: Unit, wanted: Sequence[tuple[Batch, list[Said], bool]]) -> list[_Part]:
+    """Lock the devices, recall what they said before, and return what each has in the transaction."""
+    unit.expect(Device, [batch.device_id for batch, *_ in wanted], lock=True)
+    said = [
+        (_device(unit, batch.device_id), batch.said if first else group)
+        for batch, group, first in wanted
+    ]
+    return [
+        _Part(unit, batch, group, first, device, known)
+        for (batch, group, first), (device, _), known in zip(
+            wanted, said, memory.recall(unit, said), strict=True
+        )
+    ]
+
+
+def _device(unit: Unit, device_id: UUID) -> Device:
+    device = unit.take(Device, device_id)
+    if device is None:
+        raise Invalid("Sign in with a device first.", fields={"device_id": ["Unknown device."]})
+    return device
 
 
 def _refused_cause(said: Said, statuses: dict[str, str]) -> str | None:

@@ -93,12 +93,14 @@ def key_reused() -> DomainError:
 
 
 def internal() -> DomainError:
+    """Return what a phone is told where our own code broke."""
     return DomainError(
         "We could not apply this. It is kept, and it has been noted.", code="internal"
     )
 
 
 def turned_down(unit: Unit, mutation: Mutation, said: Said, error: DomainError) -> Result:
+    """Refuse a wish, and put a fact before a person."""
     return _review(unit, said, error) if mutation.fact else refuse(unit, said, error)
 
 
@@ -118,6 +120,7 @@ def doubt(unit: Unit, said: Said) -> None:
 
 
 def block(unit: Unit, said: Said, cause: str) -> Result:
+    """Turn down what depends on something that was refused."""
     _ask(unit, said, "refused", "Something this depends on was refused.")
     return "blocked", {
         "code": "blocked",
@@ -128,6 +131,7 @@ def block(unit: Unit, said: Said, cause: str) -> Result:
 
 
 def notices_of(unit: Unit, notices: list[Notice]) -> list[dict[str, Any]]:
+    """Return notices in the actor's language, and in all."""
     language = unit.actor.language
     return [
         {
@@ -196,6 +200,7 @@ def _error(unit: Unit, error: DomainError) -> dict[str, Any]:
 
 
 def refuse(unit: Unit, said: Said, error: DomainError) -> Result:
+    """Turn a mutation down, tell its phone why, and let a person see it."""
     _ask(unit, said, "refused", say(error.message, "en", error.details))
     return "refused", _error(unit, error)
 

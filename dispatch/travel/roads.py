@@ -17,7 +17,7 @@ from core.settings import Router
 from dispatch.engine.problem import LATEST_S, Place, Problem
 from dispatch.travel.calls import ServiceError
 from dispatch.travel.drives import blocks_between, service_of
-from dispatch.travel.services import Seconds
+from dispatch.travel.services import Seconds, Service
 
 log = structlog.get_logger("dispatch")
 
@@ -70,7 +70,7 @@ class Roads:
         patience = self._router.seconds if seconds is None else min(seconds, self._router.seconds)
         table = self._known(problem.places)
         if table is None and patience > 0 and time.monotonic() >= self._rests_until:
-            table = self._asked(problem.places, patience)
+            table = self._asked(self._service, problem.places, patience)
         if table is None:
             return Laid(problem, ESTIMATED)
         return Laid(replace(problem, travel_s=table))
@@ -86,10 +86,8 @@ class Roads:
             table = self._table[np.ix_(slots, slots)]
         return None if (table == UNKNOWN).any() else table
 
-    def _asked(self, places: Sequence[Place], patience: float) -> Seconds | None:
+    def _asked(self, service: Service, places: Sequence[Place], patience: float) -> Seconds | None:
         """Ask for what is missing; None when the router does not answer in time."""
-        service = self._service
-        assert service is not None  # noqa: S101
         distinct = {_key(place): place for place in places}
         keys, spots = list(distinct), list(distinct.values())
         with self._lock:

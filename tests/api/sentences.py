@@ -24,6 +24,7 @@ SPEAKERS = {
     "body": 1,
     "_ask": 3,
     "_flag": 2,
+    "flag_doubt": 1,
     "_seen": 3,
     "_report_page": 2,
 }

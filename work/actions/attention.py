@@ -48,15 +48,11 @@ def raise_attention(
 def flag_stranger(unit: Unit, visit: Visit) -> None:
     """Ask people to look where an engineer speaks of a visit that is somebody else's now. What happened is kept."""
     if is_field_only(unit.actor) and visit.technician_id != unit.actor.engineer:
-        unit.notice(
-            "review", "This visit belongs to another technician; what was reported is kept."
-        )
-        raise_attention(
+        flag_doubt(
             unit,
-            kind="review",
+            "This visit belongs to another technician; what was reported is kept.",
             entity="visit",
             entity_id=visit.id,
-            message="This visit belongs to another technician; what was reported is kept.",
             phone_value={"reported": unit.action, "by": unit.actor.name},
         )
 
