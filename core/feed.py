@@ -477,13 +477,18 @@ def _move_children(
                 _owe(owed.setdefault((entity, row_id), {}), gained=holds, lost=held)
 
 
-_HUNG_ON = (
-    "SELECT h.parent_no, d.entity, d.id FROM hanging AS h "
-    "JOIN document AS d ON d.no = h.child_no WHERE h.parent_no {}"
-)
+# PostgreSQL is told the way: as long as it has not counted young tables it would rather look for
+# every document of the organisation under each parent.
 _HUNG = {
-    True: _HUNG_ON.format("IN (SELECT value FROM json_each(?))"),
-    False: _HUNG_ON.format("= ANY(%b::int8[])"),
+    True: (
+        "SELECT h.parent_no, d.entity, d.id FROM hanging AS h JOIN document AS d "
+        "ON d.no = h.child_no WHERE h.parent_no IN (SELECT value FROM json_each(?))"
+    ),
+    False: (
+        "SELECT h.parent_no, d.entity, d.id FROM hanging AS h CROSS JOIN LATERAL "
+        "(SELECT entity, id FROM document WHERE no = h.child_no OFFSET 0) AS d "
+        "WHERE h.parent_no = ANY(%b::int8[])"
+    ),
 }
 
 
