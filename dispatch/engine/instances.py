@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from dispatch.engine import records
 from dispatch.engine.problem import (
     Depot,
     Engineer,
@@ -29,22 +30,6 @@ from dispatch.engine.problem import (
 # So dear that nothing is ever left out to save a drive.
 MUST = 100_000_000
 TENTHS = 10
-# The best known distances of Solomon's instances, truncated to a tenth (DIMACS, CVRPLIB).
-SOLOMON_BEST = {
-    "C101": 827.3, "C102": 827.3, "C103": 826.3, "C104": 822.9, "C105": 827.3, "C106": 827.3,
-    "C107": 827.3, "C108": 827.3, "C109": 827.3, "C201": 589.1, "C202": 589.1, "C203": 588.7,
-    "C204": 588.1, "C205": 586.4, "C206": 586.0, "C207": 585.8, "C208": 585.8, "R101": 1637.7,
-    "R102": 1466.6, "R103": 1208.7, "R104": 971.5, "R105": 1355.3, "R106": 1234.6, "R107": 1064.6,
-    "R108": 932.1, "R109": 1146.9, "R110": 1068.0, "R111": 1048.7, "R112": 948.6, "R201": 1143.2,
-    "R202": 1029.6, "R203": 870.8, "R204": 731.3, "R205": 949.8, "R206": 875.9, "R207": 794.0,
-    "R208": 701.0, "R209": 854.8, "R210": 900.5, "R211": 746.7, "RC101": 1619.8, "RC102": 1457.4,
-    "RC103": 1258.0, "RC104": 1132.3, "RC105": 1513.7, "RC106": 1372.7, "RC107": 1207.8,
-    "RC108": 1114.2, "RC201": 1261.8, "RC202": 1092.3, "RC203": 923.7, "RC204": 783.5,
-    "RC205": 1154.0, "RC206": 1051.1, "RC207": 962.9, "RC208": 776.1,
-}  # fmt: skip
-HOMBERGER_BEST = {"R1_2_5": 4053.2}
-# Reference costs of the skills instances beside this project's benchmark data.
-SKILLS_BEST = {"SK1_12x100": 343887.0, "SK3_20x150": 212885.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +114,7 @@ def _windows(path: Path, text: str) -> Instance:
         name,
         "windows",
         problem,
-        _best_beside(path) or SOLOMON_BEST.get(name.upper()) or HOMBERGER_BEST.get(name.upper()),
+        _best_beside(path) or records.DISTANCE.get(name.upper()),
         raw={"table": table, "drives": drives, "count": count, "capacity": capacity},
     )
 
@@ -332,7 +317,7 @@ def _skills(path: Path, body: Mapping[str, Any]) -> Instance:
         ),
         weights=Weights(overtime=0, balance=0),
     )
-    return Instance(path.stem, "skills", problem, SKILLS_BEST.get(path.stem), raw=body)
+    return Instance(path.stem, "skills", problem, records.SKILLS.get(path.stem), raw=body)
 
 
 def _check_skills(raw: Mapping[str, Any], routes: Mapping[str, Sequence[int]]) -> Verdict:
