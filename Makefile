@@ -54,7 +54,9 @@ test: $(VENV)/.test-ready $(VENV)/.planner-ready web $(FONTS) ## Run every test
 	@echo "==> Testing the web apps"
 	@cd web && $(WITH_NODE) npm test --silent
 	@echo "==> Testing the rooms and the doors"
-	@$(BIN)/pytest --numprocesses auto
+	@# What asks the planner expects an answer at once, so whoever is compiling it is waited for.
+	@$(BIN)/python -m dispatch warm >/dev/null
+	@$(BIN)/pytest --numprocesses auto --dist worksteal
 
 cover: $(VENV)/.test-ready web $(FONTS) ## Show the lines that tests missed
 	@$(BIN)/pytest --numprocesses auto --cov --cov-report term-missing

@@ -3,6 +3,7 @@
 import atexit
 import importlib.resources
 import os
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -58,6 +59,7 @@ from core.logs import configure_logs
 from core.settings import Settings, from_environment
 from dispatch import addresses as finding
 from dispatch.travel import roads
+from people import passwords
 from sync import cursor, hints, spans
 from work import reports
 
@@ -117,7 +119,37 @@ class _App(Flask):
 
 
 class _Api(Api):
+    """Writes the documentation when it is first asked for: it takes longer than all the rest of a start."""
+
     ERROR_SCHEMA = errors.ErrorView
+
+    def __init__(self, app: Flask) -> None:
+        self._written: Any = None
+        self._unwritten: list[Any] = []
+        self._writing = threading.RLock()
+        super().__init__(app)
+
+    @property
+    def spec(self) -> Any:
+        """Return the whole documentation."""
+        with self._writing:
+            while self._unwritten:
+                blp = self._unwritten.pop(0)
+                blp.register_views_in_doc(
+                    self, self._app, self._written, name=blp.name, parameters=None
+                )
+                self._written.tag({"name": blp.name, "description": blp.description})
+        return self._written
+
+    @spec.setter
+    def spec(self, spec: Any) -> None:
+        self._written = spec
+
+    def register_blueprint(self, blp: Any) -> None:
+        """Register the views, and put their documentation off."""
+        self._app.extensions["flask-smorest"]["blp_name_to_api"][blp.name] = self
+        self._app.register_blueprint(blp)
+        self._unwritten.append(blp)
 
 
 def create_app(settings: Settings | None = None, *, db: database.Database | None = None) -> Flask:
@@ -137,6 +169,7 @@ def create_app(settings: Settings | None = None, *, db: database.Database | None
     roads.configure(settings.router)
     finding.configure(settings.geocoder)
     dispatch.positions.configure(settings.positions_hours)
+    passwords.configure(settings.password_memory_kib)
 
     app = _App("fieldwright", root_path=str(importlib.resources.files("api")), static_folder=None)
     app.extensions["fieldwright"] = settings

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+# What the guidance for Argon2id asks for at least, with two passes.
+PASSWORD_MEMORY_KIB = 19 * 1024
+
 
 class SettingsError(Exception):
     """A setting is missing or makes no sense; the message says which and what to do."""
@@ -93,6 +96,8 @@ class Settings:
     spans: Spans
     # For how many hours an engineer's position is kept.
     positions_hours: int
+    # How much memory the hash of a new password takes.
+    password_memory_kib: int
 
     @property
     def secure_cookies(self) -> bool:
@@ -175,6 +180,12 @@ def from_environment(
             receipts=whole("FIELDWRIGHT_RECEIPTS_DAYS", 90, 3650, least=7),
         ),
         positions_hours=whole("FIELDWRIGHT_POSITIONS_HOURS", 24, 168, least=1),
+        password_memory_kib=whole(
+            "FIELDWRIGHT_PASSWORD_MEMORY_KIB",
+            PASSWORD_MEMORY_KIB,
+            1024 * 1024,
+            least=PASSWORD_MEMORY_KIB if production else 8,
+        ),
     )
 
 

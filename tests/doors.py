@@ -16,7 +16,7 @@ from core.database import Database
 from core.ids import new_id
 from core.settings import Settings, from_environment
 from people.models import Account
-from tests.makers import PASSWORD
+from tests.makers import CHEAP_KIB, PASSWORD
 
 
 def settings_for(folder: Path, **more: str) -> Settings:
@@ -26,6 +26,7 @@ def settings_for(folder: Path, **more: str) -> Settings:
         "FIELDWRIGHT_VAR": str(folder),
         "FIELDWRIGHT_LIMITS": "off",
         "FIELDWRIGHT_LOG": "json",
+        "FIELDWRIGHT_PASSWORD_MEMORY_KIB": str(CHEAP_KIB),
     } | more
     return from_environment(given, root=root)
 

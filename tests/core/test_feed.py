@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -234,10 +235,8 @@ def test_h10_a_transaction_that_took_numbers_and_rolled_back_leaves_nothing_and_
     assert [c["doc"]["text"] for c in phone.pull() if c["entity"] == "comment"] == ["Said"]
 
 
-def comment_slowly(
-    make: Maker, order_id: UUID, hold_s: float, *, numbered: threading.Event
-) -> UUID:
-    """Add a comment and wait between the feed's numbers and the commit."""
+def comment_slowly(make: Maker, order_id: UUID, hold: Callable[[], object]) -> UUID:
+    """Add a comment, and do something between the feed's numbers and the commit."""
     with bound().writing() as session:
         from core.unit import Unit
 
@@ -246,8 +245,7 @@ def comment_slowly(
         session.flush()
         connection = session.connection()
         feed.write(connection, make.org.id, [feed.render(row)])
-        numbered.set()
-        time.sleep(hold_s)
+        hold()
         session.commit()
         return row.id
 
@@ -267,10 +265,8 @@ def test_h1_eight_writers_with_a_wide_window_and_a_reader_that_never_pauses_lose
     def write(number: int) -> None:
         for turn in range(5):
             order = orders[(number + turn) % 4]
-            row = comment_slowly(
-                make, order.id, 0.005 * ((number * 7 + turn * 3) % 8), numbered=threading.Event()
-            )
-            acknowledged.append(row)
+            hold_s = 0.005 * ((number * 7 + turn * 3) % 8)
+            acknowledged.append(comment_slowly(make, order.id, lambda s=hold_s: time.sleep(s)))
 
     def read() -> None:
         while not done.is_set():
@@ -334,20 +330,29 @@ def test_numbers_that_are_taken_but_not_committed_are_waited_for(make: Maker) ->
         make.visit(by=ann, order=order)
     phone = reader(make, ann)
     phone.pull()
-    numbered = threading.Event()
-    thread = threading.Thread(
-        target=comment_slowly, args=(make, slow_order.id, 0.5), kwargs={"numbered": numbered}
-    )
-    thread.start()
-    numbered.wait(10)
-    begun = time.monotonic()
-    perform(make.system, lambda unit: work.add_comment(unit, fast_order.id, text="Fast"))
-    assert time.monotonic() - begun > 0.2, (
-        "the same scope's next number waits for the commit before it"
-    )
+    numbered, release, said = threading.Event(), threading.Event(), threading.Event()
+
+    def slow() -> None:
+        def hold() -> None:
+            numbered.set()
+            release.wait(30)
+
+        comment_slowly(make, slow_order.id, hold)
+
+    def fast() -> None:
+        perform(make.system, lambda unit: work.add_comment(unit, fast_order.id, text="Fast"))
+        said.set()
+
+    threads = [threading.Thread(target=slow), threading.Thread(target=fast)]
+    threads[0].start()
+    assert numbered.wait(30)
+    threads[1].start()
+    assert not said.wait(0.3), "the same scope's next number waits for the commit before it"
+    assert [c for c in phone.pull() if c["entity"] == "comment"] == []
+    release.set()
+    for thread in threads:
+        thread.join()
     texts = [c["doc"]["text"] for c in phone.pull() if c["entity"] == "comment"]
-    thread.join()
-    texts += [c["doc"]["text"] for c in phone.pull() if c["entity"] == "comment"]
     assert texts == ["Slow", "Fast"]
 
 

@@ -23,12 +23,12 @@ def test_an_error_is_logged_with_its_place_and_without_what_variables_held(
     form: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     configure_logs(form)
-    began = time.perf_counter()
+    began = time.thread_time()
     try:
         fail("hush" * 3)
     except ValueError:
         structlog.get_logger("test").exception("it broke")
-    took = time.perf_counter() - began
+    took = time.thread_time() - began
     written = capsys.readouterr().err
     assert "it broke" in written
     assert "No such thing" in written

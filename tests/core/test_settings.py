@@ -33,6 +33,14 @@ def test_a_laptop_s_key_is_made_once_and_kept_to_its_owner(tmp_path: Path) -> No
         ({"FIELDWRIGHT_DATABASE_URL": "mysql://x/y"}, "sqlite:///… or postgresql"),
         ({"FIELDWRIGHT_REDIS_URL": "http://x"}, "redis://"),
         ({"FIELDWRIGHT_PUBLIC_URL": "example.com"}, "address people open"),
+        (
+            {
+                "FIELDWRIGHT_ENV": "production",
+                "FIELDWRIGHT_SECRET_KEY": "k" * 32,
+                "FIELDWRIGHT_PASSWORD_MEMORY_KIB": "19455",
+            },
+            "whole number from 19456 to",
+        ),
         ({"FIELDWRIGHT_PROXIES": "many"}, "whole number from 0 to 5"),
         ({"FIELDWRIGHT_PROXIES": "²"}, "whole number from 0 to 5"),
         ({"FIELDWRIGHT_PROXIES": "9" * 5000}, "whole number from 0 to 5"),

@@ -446,4 +446,4 @@ def test_the_process_can_be_stopped_in_the_middle() -> None:
         child.stdin.close()
         assert child.stdout.readline()
         child.terminate()
-        assert child.wait(timeout=5) != 0
+        assert child.wait(timeout=30) != 0

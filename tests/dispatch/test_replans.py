@@ -23,7 +23,7 @@ from work import actions as work
 from work.models import Visit, VisitState
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def _rested() -> Iterator[None]:
     yield
     planner.close()

@@ -24,7 +24,7 @@ from work.actions import edit_order, edit_visit
 from work.models import VisitState
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def _rested() -> Iterator[None]:
     yield
     planner.close()

@@ -25,8 +25,12 @@ NOW = datetime(2026, 3, 2, 0, 30, tzinfo=UTC)
 
 
 @pytest.fixture(autouse=True)
-def _morning(at: Any) -> Iterator[None]:
+def _morning(at: Any) -> None:
     at(NOW)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _rested() -> Iterator[None]:
     yield
     planner.close()
 

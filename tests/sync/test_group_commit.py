@@ -1,6 +1,7 @@
 """Phones that push at the same moment share a transaction, and none of them can tell."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -28,6 +29,9 @@ from tests.sync.field import Field, statuses
 from work.models import Comment, Visit, VisitState
 
 Fields = Callable[[int], list[Field]]
+
+# Looking without a pause would take the processor from the threads that are looked at.
+LOOK_S = 0.001
 
 
 @pytest.fixture
@@ -78,11 +82,11 @@ def at_once(
         unit.take(Device, field.phone.device_id)
         first.start()
         while not (group._under_way and not group._line):
-            pass
+            time.sleep(LOOK_S)
         for place, thread in enumerate(others, start=1):
             thread.start()
             while len(group._line) < place:
-                pass
+                time.sleep(LOOK_S)
     for thread in (first, *others):
         thread.join()
     return answers

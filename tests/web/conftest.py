@@ -2,13 +2,15 @@
 
 import io
 import json
+import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from socket import SHUT_RDWR
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -28,11 +30,13 @@ from playwright.sync_api import Error as BrowserError
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from api.app import create_app
+from core import clock
 from core.database import Database
-from people.models import Account
+from core.unit import Unit, perform
+from people.models import Account, Organisation
 from sync.streams import watcher
 from tests.doors import settings_for
-from tests.makers import PASSWORD
+from tests.makers import PASSWORD, Maker
 
 WEB = Path(__file__).parent.parent.parent / "web" / "dist"
 QUIET = (
@@ -45,7 +49,10 @@ QUIET = (
     "--disable-sync",
 )
 # A busy machine is slow; a test that passes never waits this long.
-PATIENCE_MS = 20_000
+PATIENCE_MS = 60_000
+# The first question of a process loads the planner.
+LOADING_MS = 120_000
+LOOK_MS = 50
 expect.set_options(timeout=PATIENCE_MS)
 PHONE = {"width": 360, "height": 640}
 DESK = {"width": 1440, "height": 900}
@@ -67,11 +74,16 @@ class Line:
         self.lose_next = ""
         self.lost = 0
         self.closed_to = ""
+        # Who asks for this waits until they may go on.
+        self.waits_at = ""
+        self.go_on = Event()
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         """Pass a request on."""
         path = environ["PATH_INFO"]
         self.asked.append((environ["REQUEST_METHOD"], path))
+        if path == self.waits_at:
+            self.go_on.wait(PATIENCE_MS / 1000)
         if self.closed_to and path.startswith(self.closed_to):
             body = b'{"code": "busy", "message": "Busy.", "details": {}, "request_id": ""}'
             start_response("503 Busy", [("Content-Type", "application/json"), ("Retry-After", "1")])
@@ -153,7 +165,7 @@ def _film(path: Path) -> Path:
     return path
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def browser(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     """Start a real Chromium."""
     film = _film(tmp_path_factory.mktemp("camera") / "code.y4m")
@@ -218,6 +230,38 @@ class Person:
         parts = urlsplit(request.url)
         if parts.scheme in ("http", "https") and f"{parts.scheme}://{parts.netloc}" != self.url:
             self.complaints.append(f"asked another host: {request.url}")
+
+
+def until(page: Page, holds: str) -> None:
+    """Ask the page until it says yes; its own policy lets nobody wait inside it."""
+    for _ in range(PATIENCE_MS // LOOK_MS):
+        if page.evaluate(holds):
+            return
+        page.wait_for_timeout(LOOK_MS)
+    raise AssertionError(holds)
+
+
+def by_day(make: Maker) -> None:
+    """Let the company live where midnight is far away."""
+    hour = clock.now().hour
+    zone = "UTC" if 12 <= hour < 20 else "Asia/Shanghai"
+
+    def move(unit: Unit) -> None:
+        organisation = unit.session.get(Organisation, make.org.id)
+        assert organisation is not None
+        organisation.timezone = zone
+
+    perform(make.system, move)
+    make.org.timezone = zone
+
+
+def turn_to(page: Page, day: date) -> None:
+    """Turn the board to a day, and wait until it shows what was on it."""
+    asked = re.compile(rf"/v1/dispatch/board\?.*day={day}")
+    with page.expect_response(asked) as answer:
+        page.get_by_label("Day", exact=True).fill(str(day))
+    answer.value.finished()
+    page.evaluate("new Promise((shown) => requestAnimationFrame(() => setTimeout(shown)))")
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from core.unit import perform, reading
 from dispatch import actions as dispatch
 from dispatch.planner import planner
 from tests.makers import Maker
-from tests.web.conftest import DESK, Person
+from tests.web.conftest import DESK, LOADING_MS, Person, turn_to
 from work.models import Visit
 
 pytestmark = [
@@ -22,7 +22,6 @@ pytestmark = [
     pytest.mark.parametrize("database", ["sqlite"], indirect=True),
 ]
 
-LOADING_MS = 120_000
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 
 
@@ -39,7 +38,7 @@ def row(make: Maker, visit: Visit) -> Visit:
         return unit.must(Visit, visit.id, "gone")
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def _rested() -> Iterator[None]:
     yield
     planner.close()
@@ -53,7 +52,7 @@ def board(make: Maker, somebody: Callable[..., Person]) -> Callable[[], tuple[Pe
         person = somebody(DESK)
         person.open()
         page = person.sign_in(make.account("dispatcher"))
-        page.get_by_label("Day", exact=True).fill(str(tomorrow()))
+        turn_to(page, tomorrow())
         expect(page.get_by_role("region", name="Wang Wei")).to_be_visible()
         return person, page
 
@@ -76,8 +75,9 @@ def test_a_part_of_a_proposal_is_chosen_from_what_changes_and_published(
     expect(placed.get_by_role("cell")).to_have_text(["0", "2"])
     panel.get_by_label("Choose Pump").check()
     panel.get_by_role("button", name="Publish 1 chosen").click()
+    expect(page.get_by_text("Published: the phones get it")).to_be_visible()
     expect(
-        panel.get_by_text("taken over").or_(panel.get_by_text("What changes: 1 visit"))
+        panel.get_by_text("taken over").or_(panel.get_by_text("What changes: 1 visit")).first
     ).to_be_visible()
     assert row(make, pump).technician_id is not None
     assert row(make, hose).technician_id is None

@@ -10,7 +10,7 @@ from playwright.sync_api import Locator, Page, expect
 from core import clock
 from core.unit import perform, reading
 from tests.makers import Maker
-from tests.web.conftest import DESK, Person
+from tests.web.conftest import DESK, Person, turn_to
 from work import actions as work
 from work.models import Visit
 
@@ -46,7 +46,7 @@ def board(make: Maker, somebody: Callable[..., Person]) -> Callable[[], tuple[Pe
         person = somebody(DESK)
         person.open()
         page = person.sign_in(make.account("dispatcher"))
-        page.get_by_label("Day", exact=True).fill(str(tomorrow()))
+        turn_to(page, tomorrow())
         expect(page.get_by_role("region", name="Wang Wei")).to_be_visible()
         return person, page
 

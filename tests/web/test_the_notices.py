@@ -11,7 +11,7 @@ from dispatch.planner import planner
 from dispatch.wishes import wishes
 from people import actions as people
 from tests.makers import Maker
-from tests.web.conftest import DESK, PHONE, Person
+from tests.web.conftest import DESK, PHONE, Person, by_day
 from work.models import Visit
 
 pytestmark = [
@@ -21,7 +21,7 @@ pytestmark = [
 ]
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def _rested() -> Iterator[None]:
     yield
     planner.close()
@@ -31,7 +31,8 @@ def _rested() -> Iterator[None]:
 def test_an_urgent_order_is_a_notice_that_is_opened_and_published(
     make: Maker, somebody: Callable[..., Person]
 ) -> None:
-    # Somebody works whatever the hour is.
+    # Somebody works whatever the hour is, and a visit does not run into their midnight.
+    by_day(make)
     ann = make.technician("Ann", shift_from="00:00", shift_to="23:59")
     pipe = make.visit(order=make.order(title="Burst pipe", priority=1), duration_min=15)
     upkeep.look(make.system)

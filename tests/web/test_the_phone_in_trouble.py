@@ -16,7 +16,7 @@ from playwright.sync_api import Page, expect
 from core.unit import perform
 from tests.doors import Visitor
 from tests.makers import PASSWORD, Maker
-from tests.web.conftest import DESK, PHONE, Person, Served
+from tests.web.conftest import DESK, PHONE, Person, Served, until
 from tests.web.test_the_phone import company, wait_until_ready_for_no_signal
 from work import actions as work
 
@@ -33,11 +33,11 @@ LEADERS = """async () => {
     const leader = ({ name }) => name.startsWith('fieldwright:leader:')
     return [held.filter(leader).length, pending.filter(leader).length]
 }"""
-DATABASES = """async () => (await indexedDB.databases()).map(({ name }) => name)
-    .filter((name) => name.startsWith('fieldwright:'))"""
+NOTHING_KEPT = """async () => !(await indexedDB.databases())
+    .some(({ name }) => name.startsWith('fieldwright:'))"""
 
 
-# A running time as if it had been started some minutes earlier.
+# A running time as if it had been started so many minutes ago.
 EARLIER = """async (minutes) => {
     const [{ name }] = (await indexedDB.databases()).filter(({ name }) => name.startsWith('fieldwright:'))
     const opened = indexedDB.open(name)
@@ -45,7 +45,7 @@ EARLIER = """async (minutes) => {
     const drafts = opened.result.transaction('drafts', 'readwrite').objectStore('drafts')
     const got = drafts.get('timer')
     await new Promise((done) => (got.onsuccess = done))
-    const begun_at = new Date(Date.parse(got.result.value.begun_at) - minutes * 60_000).toISOString()
+    const begun_at = new Date(Date.now() - minutes * 60_000).toISOString()
     const value = { ...got.result.value, begun_at: begun_at.replace(/\\.\\d+Z$/, 'Z') }
     const put = drafts.put({ id: 'timer', value })
     await new Promise((done) => (put.onsuccess = done))
@@ -88,7 +88,9 @@ def test_of_two_tabs_one_leads_and_the_other_takes_over_when_it_is_killed(
 
     # The tab that leads sends what the other says.
     second.get_by_role("link", name="Leaking cylinder").click()
-    second.get_by_role("button", name="Set off").click()
+    with first.expect_response("**/v1/sync/push") as answer:
+        second.get_by_role("button", name="Set off").click()
+    answer.value.finished()
     expect(second.locator("a.sync")).to_contain_text("All sent")
     expect(first.get_by_text("Travelling")).to_be_visible()
 
@@ -106,6 +108,25 @@ def test_of_two_tabs_one_leads_and_the_other_takes_over_when_it_is_killed(
     assert notes_of(dispatcher, there["check"].order_id) == ["From the first tab"]
     said = [each["id"] for each in served.line.said]
     assert len(said) == len(set(said)) == 3
+
+
+def test_what_somebody_has_begun_to_write_stays_when_the_server_says_late_who_they_are(
+    make: Maker, somebody: Callable[..., Person], served: Served
+) -> None:
+    there = company(make)
+    wang = somebody(PHONE)
+    page = wang.sign_in(there["account"])
+    wait_until_ready_for_no_signal(page)
+    page.get_by_role("link", name="Leaking cylinder").click()
+    served.line.waits_at = "/v1/session"
+    with page.expect_response("**/v1/session") as answer:
+        page.reload()
+        page.get_by_label("New note").fill("Half a sent")
+        served.line.go_on.set()
+    answer.value.finished()
+    page.get_by_label("New note").press_sequentially("ence")
+    page.get_by_role("button", name="Add the note").click()
+    expect(page.get_by_text("Half a sentence")).to_be_visible()
 
 
 def test_what_is_unsent_outlives_an_update_of_the_app(
@@ -296,7 +317,7 @@ def test_h53_nobody_leaves_with_things_unsent_and_the_next_person_sees_nothing(
     served.line.closed_to = ""
     page.get_by_role("button", name="Send and sign out").click()
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
-    assert page.evaluate(DATABASES) == []
+    until(page, NOTHING_KEPT)
     dispatcher = sign_in(make.account("dispatcher"))
     assert notes_of(dispatcher, there["repair"].order_id) == ["The gate is at the back"]
 
@@ -335,7 +356,9 @@ def test_h52_a_phone_that_is_taken_away_sends_what_it_has_and_erases_itself(
 
     wang.connect()
     expect(page.get_by_text("This phone was taken off the list")).to_be_visible()
-    assert page.evaluate(DATABASES) == []
+    # The page is left when the office has been told.
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    until(page, NOTHING_KEPT)
     assert [each["args"]["text"] for each in served.line.said] == ["The last word"]
     office.reload()
     expect(office.get_by_text(re.compile("^Erased "))).to_be_visible()
@@ -393,6 +416,7 @@ def test_a_question_shows_both_values_and_is_answered_on_the_phone(
     expect(page.get_by_text("Cylinder and hose leak")).to_be_visible()
     page.get_by_role("button", name="Keep mine").click()
     expect(page.get_by_text("Changed here and at the office")).to_have_count(0)
+    expect(page.locator("a.sync")).to_contain_text("1 thing not sent yet")
     wang.connect()
     expect(page.locator("a.sync")).to_contain_text("All sent")
     dispatcher = sign_in(make.account("dispatcher"))
