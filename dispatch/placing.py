@@ -27,6 +27,7 @@ OF_THE_DAY = {
     Rule.AFTER: ReasonCode.AFTER,
     Rule.SAME_ENGINEER: ReasonCode.LINKED_ELSEWHERE,
 }
+IN_THE_DAY = {Rule.PAST: "past", Rule.RUNNING: "under_way", Rule.BREAK: "break"}
 
 # A day has few places where a visit is near; the others are farther and cost more.
 MOST_PLACES = 3
@@ -349,6 +350,8 @@ def findings(
     if one.rule is Rule.LOCK_START and visit is not None and stop is not None:
         return [Finding("locked_start", visit.id, {"to_s": visit.lock_start_s or 0})]
     if one.rule is Rule.SHIFT:
+        if route.leaves_s < (opens := engineer.shifts[0].from_s):
+            return [Finding("leaves", None, {"at_s": route.leaves_s, "to_s": opens})]
         shift = engineer.shifts[-1]
         latest = shift.to_s + engineer.max_overtime_s
         return [Finding("shift", None, {"at_s": route.returns_s, "to_s": latest})]
@@ -357,7 +360,10 @@ def findings(
         return [Finding(short.code.value, short.visit_id, short.details)] if short else []
     if visit is not None and (against := list(obstacles(problem, engineer, visit))):
         return [Finding(other.code.value, visit.id, other.details) for other in against]
-    code = OF_THE_DAY[one.rule].value if one.rule in OF_THE_DAY else "rule"
+    if one.rule in OF_THE_DAY:
+        code = OF_THE_DAY[one.rule].value
+    else:
+        code = IN_THE_DAY.get(one.rule, "rule")
     return [
         Finding(code, one.visit_id, {"rule": one.rule.value, "needs": visit.crew if visit else 1})
     ]

@@ -234,11 +234,12 @@ def _answered(
     sought = [*urgent, *waiting]
     problem = _freed(settled(problem, live), set(sought))
     live = _taken_out(problem, live, set(sought))
+    told = as_told(problem, set(sought))
     near = _nearest(problem, live, sought)
-    small, found = _cut_down(as_told(problem, set(sought)), live, near, sought)
-    if urgent:
+    small, found = _cut_down(told, live, near - _overrun(told, live, near), sought)
+    if urgent and small.engineers:
         found = planner.inserted(small, found, urgent, asking.budget or 0)
-    if waiting:
+    if waiting and small.engineers:
         # What waits may fill a gap; nobody is moved for it.
         found = planner.inserted(small, found, waiting, 0)
     routes = _least_changed(problem, live, found)
@@ -251,16 +252,16 @@ def _answered(
     ]
     whole = with_cost(problem, routes)
     dropped = {left.visit_id for left in whole.unplaced} & (set(places_of(live)) | set(urgent))
-    plan = _explained(problem, whole, changed, dropped, set(sought))
+    plan = _explained(told, whole, changed, dropped, set(sought))
     versions = {str(row.id): row.version for row in desk.visits}
-    told = {stop.visit_id for route in plan.routes for stop in route.stops} | dropped
+    shown = {stop.visit_id for route in plan.routes for stop in route.stops} | dropped
     return Replan(
         kind,
         desk.day.day,
         desk.day.days,
         asking,
         plan,
-        {name: versions[name] for name in sorted(told)},
+        {name: versions[name] for name in sorted(shown)},
         ways.note,
     )
 
@@ -345,6 +346,18 @@ def _nearest(problem: Problem, live: Plan, wanted: Iterable[str]) -> set[str]:
 
         near |= {one.id for one in sorted(able, key=away)[: max(3, MOST_ENGINEERS // len(names))]}
     return near
+
+
+def _overrun(problem: Problem, live: Plan, among: Collection[str]) -> set[str]:
+    """Return who cannot keep the day they have already: they take nothing more, and it stays as it is."""
+    engineers = {engineer.id: engineer for engineer in problem.engineers}
+    return {
+        route.engineer_id
+        for route in live.routes
+        if route.engineer_id in among
+        and route.stops
+        and broken_by(alone_with(problem, engineers[route.engineer_id], route)[0], route)
+    }
 
 
 def _cut_down(

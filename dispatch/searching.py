@@ -30,7 +30,7 @@ SEAMS_SHARE = 0.25
 LEAST_S = 1.0
 # What is left out of a plan made in parts is explained anew, by everybody; that may take so long.
 EXPLAINING_S = 10.0
-BROKEN = "The plan broke a rule and was not kept ({rule}). Plan again."
+BROKEN = "The plan broke a rule and was not kept. Plan again."
 # So often a plan of several days is made again because a later day took what an earlier one had used.
 MOST_VAN_TRIES = 3
 # By how much a move becomes dearer each time a plan has moved too many.
@@ -159,7 +159,7 @@ class Search:
             broken = violations(problem, plan)
             if broken:
                 log.error("a plan broke a rule", rule=broken[0].rule.value, finding=str(broken[0]))
-                raise PlanFailed(BROKEN.format(rule=broken[0].rule.value))
+                raise PlanFailed(BROKEN)
             short = overdrawn(problem, plan)
             if not short:
                 return plan

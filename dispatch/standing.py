@@ -13,6 +13,8 @@ from dispatch.placing import Finding, broken_by, findings, walk
 PUT_OFF_S = 60
 # Whoever comes later by more than that has to be told, and that has its price.
 TOLD_S = 5 * 60
+# An hour that nobody has been told of yet may slip by so much while a proposal is looked at.
+UNTOLD_S = 15 * 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,12 @@ def overlaid(
         new = [stop for stop in other.stops if stop.visit_id in scope] if other else []
         if not new and len(kept) == len(route.stops):
             routes.append(route)
-        elif other is not None and not kept and len(new) == len(other.stops):
+        elif (
+            other is not None
+            and not kept
+            and len(new) == len(other.stops)
+            and not _slips(problem, engineers[route.engineer_id], other)
+        ):
             routes.append(other)
         else:
             together = sorted([*kept, *new], key=lambda stop: stop.starts_s)
@@ -79,6 +86,14 @@ def overlaid(
             starts = {stop.visit_id: stop.starts_s for stop in together}
             routes.append(walk(problem, engineers[route.engineer_id], order, starts))
     return with_cost(problem, tuple(routes))
+
+
+def _slips(problem: Problem, engineer: Engineer, route: Route) -> bool:
+    """Tell whether a route that was worked out a while ago is left for a little later than it says."""
+    late = engineer.shifts[0].from_s - route.leaves_s
+    return 0 < late <= UNTOLD_S and all(
+        not visit.running for visit in problem.visits if visit.id == route.stops[0].visit_id
+    )
 
 
 def with_cost(problem: Problem, routes: tuple[Route, ...]) -> Plan:
@@ -140,7 +155,7 @@ def fresh_breaks(
     """
     engineers = {engineer.id: engineer for engineer in problem.engineers}
     before = {route.engineer_id: route for route in live.routes}
-    starts = _starts(live) | _starts(meant)
+    told, starts = _starts(live), _starts(live) | _starts(meant)
     for route in after.routes:
         if route == before[route.engineer_id]:
             continue
@@ -159,8 +174,9 @@ def fresh_breaks(
                 for finding in findings(alone, route, order, violation):
                     yield Broken(route.engineer_id, finding)
         for stop in route.stops if hours else ():
-            late = stop.starts_s - starts.get(stop.visit_id, stop.starts_s)
-            if late >= PUT_OFF_S:
+            meant_s = starts.get(stop.visit_id, stop.starts_s)
+            late = stop.starts_s - meant_s
+            if late >= (PUT_OFF_S if told.get(stop.visit_id) == meant_s else UNTOLD_S):
                 pushed = Finding("pushed", stop.visit_id, {"minutes": late // 60})
                 yield Broken(route.engineer_id, pushed)
 

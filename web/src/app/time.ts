@@ -18,6 +18,11 @@ export function dayAndClock(moment: Moment, zone?: string): string {
   return format(moment, { month: 'short', day: 'numeric', hour: '2-digit', minute: '2-digit', hourCycle: 'h23' }, zone)
 }
 
+/** Say a moment as the clock shows it, with its date where that is another than the one in question. */
+export function clockOn(day: string, moment: string, zone?: string): string {
+  return dayIn(zone, new Date(moment)) === day ? clock(moment, zone) : dayAndClock(moment, zone)
+}
+
 /** Say from when to when, as far as it is known. */
 export function span(from: Moment, to: Moment, zone?: string): string {
   return [from, to].flatMap((moment) => (moment ? [clock(moment, zone)] : [])).join(' – ')

@@ -16,6 +16,11 @@ export function drop(id: number): void {
   toasts.list = toasts.list.filter((each) => each.id !== id)
 }
 
+/** Take away what offers to take something back, once that can no longer be done. */
+export function withdraw(): void {
+  toasts.list = toasts.list.filter((each) => !each.action)
+}
+
 export function toast(text: string, options: { tone?: Toast['tone']; action?: Toast['action']; ms?: number } = {}): number {
   const id = next++
   const { tone = 'plain', action, ms = SHOWN_MS } = options
