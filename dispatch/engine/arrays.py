@@ -100,14 +100,16 @@ def compiled(
     crew: Sequence[Copy] = (),
     scale: int = 1,
     exact: npt.NDArray[np.float64] | None = None,
+    brief: bool = False,
 ) -> Compiled:
     """Return these visits and days as arrays.
 
     `crew` settles who makes the visits that take several: each of their places is a column of its
     own, after the others. With `scale` all times are finer by that factor and `exact` gives the
-    drives. Running visits must be no part of `visits`: the days begin after them.
+    drives. Running visits must be no part of `visits`: the days begin after them. A `brief` question
+    is for trying a visit here and there: what only a long search is worth is not worked out.
     """
-    return _Builder(problem, days, visits, crew, scale, exact).build()
+    return _Builder(problem, days, visits, crew, scale, exact, brief).build()
 
 
 class _Builder:
@@ -119,8 +121,10 @@ class _Builder:
         crew: Sequence[Copy],
         scale: int,
         exact: npt.NDArray[np.float64] | None,
+        brief: bool,
     ) -> None:
         self.problem, self.days, self.scale, self.exact = problem, tuple(days), scale, exact
+        self.brief = brief
         self.crew = tuple(crew)
         plain = [visit for visit in visits if visit.crew == 1]
         self.visits = (*plain, *(visits[copy.visit] for copy in crew))
@@ -166,7 +170,9 @@ class _Builder:
             skill_ends = np.zeros((1, 1), np.int64)
         rng = np.random.default_rng(20_200_101)
         keys = rng.integers(1, 2**62, self.count + len(self.days) + 1)
-        near, homes = self._near(drives, engineers, allowed)
+        near = homes = np.zeros((self.count, 1), np.int64)
+        if not self.brief:
+            near, homes = neighbours(drives, engineers, allowed, self.count)
         paces = np.array(
             [[p.from_s * self.scale, p.per_mille, 10**6 // p.per_mille] for p in self.problem.paces]
         )
@@ -294,7 +300,7 @@ class _Builder:
         """Return for which matrices, and which speeds where there is room, tables are made."""
         kinds = {(d.engineer.profile or "", d.engineer.speed_per_mille) for d in self.days}
         size = self.nowhere + 1
-        if len(kinds) * size * size > MOST_DRIVES:
+        if self.brief or len(kinds) * size * size > MOST_DRIVES:
             kinds = {(profile, USUAL_PACE) for profile, _ in kinds}
         return sorted(kinds) or [("", USUAL_PACE)]
 
@@ -520,6 +526,8 @@ class _Builder:
         settings[at.DEPOTS], settings[at.NODES] = len(self.problem.depots), len(visits)
         settings[at.GROUPS] = len(self.groups)
         settings[at.PACES] = len(self.problem.paces)
+        eaten = (10**6 // pace.per_mille for pace in self.problem.paces)
+        settings[at.FASTEST] = max((1000, *eaten))
         overtime = (engineers[:, at.LATEST] > engineers[:, at.PAID_TO]).any()
         many_windows = (visits[:, at.LAST_WINDOW] - visits[:, at.FIRST_WINDOW] > 1).any()
         timed = visits[:, at.PLANNED] >= 0
@@ -553,19 +561,19 @@ class _Builder:
             parts += [table[v].tobytes() for table in by_engineer if len(table) == len(engineers)]
             row[at.KIND] = kinds.setdefault(b"".join(parts), len(kinds))
 
-    def _near(self, drives: I32, engineers: I64, allowed: I64) -> tuple[I32, I32]:
-        n, m = self.count, len(self.days)
-        table = drives[0, :n, :n].astype(np.float64)
-        table = np.minimum(table, table.T)
-        np.fill_diagonal(table, -1)
-        width = min(max(n, 1), NEAREST)
-        if m == 0 or n == 0:
-            return np.zeros((n, 1), np.int32), np.zeros((n, 1), np.int32)
-        near = np.argsort(table, axis=1, kind="stable")[:, :width].astype(np.int32)
-        from_home = drives[0][np.ix_(engineers[:, at.START], np.arange(n))].astype(np.int64)
-        from_home = np.where(allowed[:, :n] == 1, from_home, LATEST_S * 1000)
-        homes = np.argsort(from_home, axis=0, kind="stable")[:NEAREST_HOMES].T
-        return near, np.ascontiguousarray(homes).astype(np.int32)
+
+def neighbours(drives: I32, engineers: I64, allowed: I64, count: int) -> tuple[I64, I64]:
+    """Return for each visit the visits that are nearest, and whose homes are among those allowed."""
+    if len(engineers) == 0 or count == 0:
+        return np.zeros((count, 1), np.int64), np.zeros((count, 1), np.int64)
+    table = drives[0, :count, :count]
+    table = np.minimum(table, table.T)
+    np.fill_diagonal(table, -1)
+    near = np.argsort(table, axis=1, kind="stable")[:, :NEAREST].astype(np.int64)
+    from_home = drives[0][np.ix_(engineers[:, at.START], np.arange(count))].astype(np.int64)
+    from_home = np.where(allowed[:, :count] == 1, from_home, LATEST_S * 1000)
+    homes = np.argsort(from_home, axis=0, kind="stable")[:NEAREST_HOMES].T
+    return near, np.ascontiguousarray(homes)
 
 
 def _flat(lists: Sequence[list[Any]], visits: I64, first: int, last: int) -> list[Any]:
@@ -599,9 +607,9 @@ def room_for(question: Question, seed: int, *, pooled: bool = True) -> State:
         "old_load": (m, resources), "old_done": (m, length + 1), "old_last": (m, length + 1),
         "old_marks": marks, "old_begins": (m if rich else 1, 2 * length), "old_version": (m,),
         "touched": (m + 1,), "absent": (2 * n + 2,), "old_absent": (2 * n + 2,),
-        "members": (int(memory[at.GROUPS]), m), "scratch": (nodes, 2),
+        "members": (int(memory[at.GROUPS]), m), "people": (int(memory[at.GROUPS]),), "scratch": (nodes, 2),
         "sim": (1, 2, breaks, at.MARK_COLUMNS), "seq": (length + 4,), "absent_seq": (length + 4,),
-        "whole_seq": (length + 4,), "bounds": (length + 4,), "waiting": (m + 1,), "slot_of": np.full(m, -1), "stamps": (2, m + 1),
+        "whole_seq": (length + 4,), "bounds": (length + 4,), "soonest": (length + 4,), "by_then": (length + 4,), "waiting": (m + 1,), "slot_of": np.full(m, -1), "stamps": (2, m + 1),
         "order": (2 * n + 2,), "seeds": seeds, "open_routes": np.ones(m, np.int64),
         "pool_key": (slots,), "pool_cost": np.full(slots, -1), "pool_at": (slots, 3),
         "pool_data": (stops,), "spent": (m,), "chained": (m,), "old_chained": (m,),

@@ -15,7 +15,8 @@ from dispatch.engine.problem import Engineer, Problem, Visit
 from dispatch.engine.rules import obstacles
 
 SECONDS = 1.0
-MOST_MEMBERS = 40
+# So many of those who live nearest are thought of, more where the crew is large.
+MOST_MEMBERS, A_PLACE = 20, 5
 
 
 def chosen_crews(problem: Problem, days: Sequence[Day], visits: Sequence[Visit]) -> list[Copy]:
@@ -38,15 +39,15 @@ def chosen_crews(problem: Problem, days: Sequence[Day], visits: Sequence[Visit])
             continue
         domain = cp_model.Domain.from_intervals(windows)
         begins[k] = model.new_int_var_from_domain(domain, "")
-        able = _able(problem, days, visit)
-        for v in able[:MOST_MEMBERS]:
+        able = _able(problem, days, visit)[: max(MOST_MEMBERS, A_PLACE * visit.crew)]
+        for v in able:
             member[k, v] = model.new_bool_var("")
             _hold_day(model, problem, days[v], visit, begins[k], member[k, v])
             price.append(member[k, v] * _pair_price(problem, days[v], visit))
-        mine = [member[k, v] for v in able[:MOST_MEMBERS]]
+        mine = [member[k, v] for v in able]
         model.add(sum(mine) == visit.crew * made[k])
         locked, _ = problem.locks_of(visit)
-        here = [member[k, v] for v in able if days[v].engineer.id == locked and (k, v) in member]
+        here = [member[k, v] for v in able if days[v].engineer.id == locked]
         if locked is not None:
             model.add(sum(here) == made[k])
         price.append((1 - made[k]) * problem.weights.penalty(visit))

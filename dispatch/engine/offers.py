@@ -109,7 +109,7 @@ def _laid(problem: Problem, plan: Plan, *, without: str) -> tuple[Compiled, Stat
         for stop in route.stops
         if stop.visit_id == visit.id and route.engineer_id in number
     ]
-    made = compiled(problem, days, waiting, crew=crew)
+    made = compiled(problem, days, waiting, crew=crew, brief=True)
     q = made.question
     held = set(made.crew)
     nodes: dict[str, list[int]] = {}

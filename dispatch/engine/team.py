@@ -21,6 +21,7 @@ from dispatch.engine.arrays import Question, State, room_for, routes_of, set_rou
 from dispatch.engine.kernel import chains, plain, search
 from dispatch.engine.kernel import layout as at
 from dispatch.engine.partition import Column, chosen_routes, columns_of
+from dispatch.engine.parts import Part, linked_sets, part_of
 from dispatch.engine.problem import StoppingRule
 
 # So many visits a step takes out on average, and how long a string may be; one pair a worker.
@@ -30,6 +31,7 @@ BLINK = 0.01
 HOT, PLAIN_HOT, COLD = 3.0, 1.0, 0.02
 # With more visits there are fewer steps for each: it begins cooler.
 MANY_VISITS, MANY_HOT = 150, 0.6
+PART_HOT = 1.0
 # Routes of solutions so much dearer than the best, in visits, are still worth remembering.
 ROOM = 0.3
 # So many of those left out, the dearest first, may take the place of a cheaper one at a time.
@@ -41,6 +43,8 @@ REPEATABLE_WORKERS = 2
 ROUNDS = 5
 SPLIT_VISITS = 250
 SPLIT_SECONDS = 0.7
+# Where a part is a question of its own, each takes a while to be made.
+PART_SECONDS, LEAST_PART_ROUNDS = 1.5, 4
 # A part is small enough for all that a worker looks at to stay near the processor.
 PART_VISITS = 250
 REPEATABLE_ROUNDS = 6
@@ -85,8 +89,9 @@ class Team:
         self._exchange(first)
         if first.memory[at.SEEDS] == 0 or self._share() >= 1:
             return
+        split = count > 1 and first.memory[at.SEEDS] > SPLIT_VISITS
         states = [first]
-        for number in range(1, count):
+        for number in range(1, count if not split or self.question.is_plain else 1):
             states.append(room_for(self.question, self.seed * 101 + number))
             self._adopt(states[-1], self.best or [])
         # Where not all can be served, whom to leave out is settled while it is warmer.
@@ -94,14 +99,19 @@ class Team:
         warmest = HOT
         if whole:
             warmest = PLAIN_HOT if first.memory[at.SEEDS] <= MANY_VISITS else MANY_HOT
-        hot = self._visit_price(first) * (warmest if not known else warmest / 20)
+        elif split and not self.question.is_plain:
+            warmest = PART_HOT
+        # Where a plan stands already it is not melted down.
+        standing = 2 * len(known) > first.memory[at.SEEDS]
+        hot = self._visit_price(first) * (warmest / 20 if standing else warmest)
         cold = min(hot, self._visit_price(first) * COLD)
-        split = first.memory[at.SEEDS] > SPLIT_VISITS and not self.question.memory[at.HAS_LINKS]
         with ThreadPoolExecutor(count) as threads:
             while True:
                 before = self.cost
-                if split and count > 1:
+                if split and self.question.is_plain:
                     self._split_rounds(threads, states, hot, cold)
+                elif split:
+                    self._part_rounds(threads, states[0], count, hot, cold)
                 else:
                     self._rounds(threads, states, hot, cold)
                 if not self._goes_on(before):
@@ -109,7 +119,7 @@ class Team:
                 hot = max(cold, hot * AGAIN)
                 for state in states:
                     self._adopt(state, self.best or [])
-        self.made = sum(int(state.memory[at.STEPS]) for state in states)
+        self.made += sum(int(state.memory[at.STEPS]) for state in states)
 
     def _least_seconds(self, patience: float) -> float:
         if self.stop.patience_s is None or self.stop.iterations is not None:
@@ -177,8 +187,13 @@ class Team:
         until: float,
         *,
         pooled: bool = True,
+        question: Question | None = None,
     ) -> None:
-        """Let one worker search until that share of the time is over."""
+        """Let one worker search until that share of the time is over.
+
+        Who is not `pooled` has a part of the problem only, which may be a question of its own.
+        """
+        q = question or self.question
         room = self._visit_price(state) * ROOM if pooled else -math.inf
         if self.stop.iterations is not None:
             total = self.stop.iterations * STEPS_AN_ITERATION
@@ -189,16 +204,18 @@ class Team:
                     return
                 share = first + (last - first) * number / slices
                 heat = float(hot * (cold / hot) ** share)
-                self._search(state, heat, ruin, room)
+                self._search(q, state, heat, ruin, room)
             return
         while (share := self._share()) < until:
             heat = float(hot * (cold / hot) ** share)
-            self._search(state, heat, ruin, room)
-            if self.progress is not None and state.memory[at.BEST] < self.cost:
+            self._search(q, state, heat, ruin, room)
+            if pooled and self.progress is not None and state.memory[at.BEST] < self.cost:
                 self._note(state)
 
-    def _search(self, state: State, heat: float, ruin: tuple[float, float], room: float) -> None:
-        q, memory = self.question, state.memory
+    def _search(
+        self, q: Question, state: State, heat: float, ruin: tuple[float, float], room: float
+    ) -> None:
+        memory = state.memory
         if q.is_plain:
             run = plain.run if q.memory[at.IS_TIMED] else chains.run
             run(q.memory, q.drives, q.turned, memory, STEPS_A_SLICE, heat, heat, *ruin, BLINK, room)
@@ -287,7 +304,7 @@ class Team:
             node, v = search.room_for_one(q.memory, q.drives, memory, u, cheaper.astype(np.int64))
             if node < 0:
                 continue
-            known = [row[:n].tolist() for row, n in zip(state.route, state.length, strict=True)]
+            known = _routes_now(state)
             before = int(memory[at.TOTAL])
             changed = list(known)
             changed[v] = [one for one in known[v] if one != node]
@@ -336,6 +353,85 @@ class Team:
                     break
             if last:
                 break
+
+    def _part_rounds(
+        self, threads: ThreadPoolExecutor, whole: State, count: int, hot: float, cold: float
+    ) -> None:
+        """The same where a part is a question of its own, and visits may be linked."""
+        rng = np.random.default_rng(self.seed)
+        repeatable = self.stop.iterations is not None
+        parts = max(1, round(int(self.question.memory[at.VISIT_COUNT]) / PART_VISITS / count))
+        rounds = REPEATABLE_ROUNDS
+        if not repeatable:
+            rounds = max(LEAST_PART_ROUNDS, round(self.lasts / PART_SECONDS))
+        begun = 0.0 if repeatable else self._share()
+        sets = linked_sets(self.question)
+        for number in range(rounds):
+            routes = _routes_now(whole)
+            groups = self._groups(routes, count * parts, rng.random())
+            for turn in range(parts):
+                until = begun + (1 - begun) * (number + (turn + 1) / parts) / rounds
+                last = (number, turn) == (rounds - 1, parts - 1)
+                mine = [k * parts + turn for k in range(count)]
+                work = []
+                for k, (part, state) in enumerate(self._parts(whole, groups, mine, sets, rng)):
+                    task = partial(
+                        self._anneal, state, RUINS[k % len(RUINS)], hot, cold, until,
+                        pooled=False, question=part.question,
+                    )  # fmt: skip
+                    work.append((part, state, threads.submit(task)))
+                routes = _routes_now(whole)
+                last = last or self._out_of_time()
+                for part, state, job in work:
+                    job.result()
+                    self.made += int(state.memory[at.STEPS])
+                    found = routes_of(state) if last else _routes_now(state)
+                    for v, route in zip(part.days.tolist(), found, strict=True):
+                        routes[v] = part.outward(route)
+                if repeatable:
+                    self.steps = round(until * self.stop.iterations * STEPS_AN_ITERATION)  # type: ignore[operator]
+                self._adopt(whole, routes)
+                self._note(whole)
+                if last or self._out_of_time():
+                    self._exchange(whole)
+                    return
+
+    def _parts(
+        self,
+        whole: State,
+        groups: np.ndarray,
+        mine: Sequence[int],
+        sets: Sequence[Sequence[int]],
+        rng: np.random.Generator,
+    ) -> list[tuple[Part, State]]:
+        """Return the groups asked for as questions of their own, with their routes laid.
+
+        What is left out is dealt to the groups, or goes where what it is linked to is.
+        """
+        n = int(self.question.memory[at.VISIT_COUNT])
+        absent = whole.absent[: int(whole.memory[at.ABSENT])].tolist()
+        dealt = {u: mine[k % len(mine)] for k, u in enumerate(absent)}
+        for linked in sets:
+            among = {int(groups[v]) for v in whole.where[linked].tolist() if v >= 0}
+            out = [u for u in linked if u in dealt]
+            for u in out:
+                # Who waits for nobody that is there may go anywhere, but all of them together.
+                dealt[u] = dealt[out[0]] if not among else min(among) if len(among) == 1 else -1
+        found = []
+        for group in mine:
+            days = np.flatnonzero(groups == group)
+            rows = [whole.route[v, : whole.length[v]] for v in days]
+            visits = [u for row in rows for u in row.tolist() if u < n]
+            visits += [u for u, to in dealt.items() if to == group]
+            if not len(days) or not visits:
+                continue
+            part = part_of(self.question, whole, days, np.array(sorted(visits), np.int64))
+            state = room_for(part.question, int(rng.integers(1 << 31)), pooled=False)
+            set_routes(state, [part.inward(row.tolist()) for row in rows])
+            search.start(part.question.memory, part.question.drives, state.memory)
+            if state.memory[at.SEEDS] > 0:
+                found.append((part, state))
+        return found
 
     def _groups(self, routes: Sequence[Sequence[int]], count: int, turn: float) -> np.ndarray:
         """Return which worker takes which route: sectors of equal work around the middle."""
@@ -409,3 +505,9 @@ class Team:
                 merged[v] = table[v, : length[v]].tolist()
             self._free(state)
         return merged
+
+
+def _routes_now(state: State) -> list[list[int]]:
+    """Return a worker's routes as they are, which need not be the best."""
+    rows = zip(state.route, state.length, strict=True)
+    return [row[:size].tolist() for row, size in rows]

@@ -15,7 +15,7 @@ from dispatch.engine.arrays import compiled, room_for
 from dispatch.engine.day import days_of
 from dispatch.engine.kernel import CACHE, search
 from dispatch.engine.kernel.layout import NEVER
-from dispatch.engine.problem import Engineer, Problem, StoppingRule, Visit, Weights, Window
+from dispatch.engine.problem import Break, Engineer, Problem, StoppingRule, Visit, Weights, Window
 from dispatch.engine.team import Team
 
 # Written when all of it is compiled, and not before.
@@ -44,14 +44,20 @@ def prepare(tell: Callable[[], None] | None = None) -> None:
 
 def warm() -> None:
     """Solve a small day and ask about it, so that every compiled function is in the cache."""
-    # Where the end of a day costs nothing either, routes are searched as chains.
-    for weights in (Weights(), Weights(overtime=0, balance=0)):
-        _search_with(weights)
+    # Where the end of a day costs nothing either, routes are searched as chains; with breaks, and
+    # most other rules, they are judged by walking them.
+    noon = (Break(4000, 6000, 600),)
+    for weights, breaks in (
+        (Weights(), ()),
+        (Weights(overtime=0, balance=0), ()),
+        (Weights(), noon),
+    ):
+        _search_with(weights, breaks)
 
 
-def _search_with(weights: Weights) -> None:
+def _search_with(weights: Weights, breaks: tuple[Break, ...]) -> None:
     shift = (Window(0, 10_000),)
-    engineers = tuple(Engineer(name, shift, 0, 0) for name in ("ann", "bob"))
+    engineers = tuple(Engineer(name, shift, 0, 0, breaks=breaks) for name in ("ann", "bob"))
     visits = tuple(Visit(f"v{k}", 1 + k % 2, 600) for k in range(6))
     drives = ((0, 60, 90), (60, 0, 40), (90, 40, 0))
     problem = Problem((), drives, engineers, visits, weights=weights)  # type: ignore[arg-type]

@@ -26,8 +26,8 @@ ENGINEER_COLUMNS = 16
 TRAVEL, OVERTIME, SPAN, STEEP_AFTER, MOVED_TIME, TOLERANCE, SAME_PERSON, BALANCE = range(8)
 IS_RICH, HAS_LINKS, HAS_DEPOTS, HAS_PACES, HAS_SKILL_ENDS, HAS_DIPS, MOST_BREAKS = range(8, 15)
 WORK_LOW, WORK_HIGH, VISIT_COUNT, RESOURCES, ENGINEER_COUNT, DEPOTS, GROUPS, NODES = range(15, 23)
-PACES, KEY_COUNT, IS_PLAIN, IS_TIMED, KINDS = range(23, 28)
-SETTINGS = 28
+PACES, KEY_COUNT, IS_PLAIN, IS_TIMED, KINDS, FASTEST = range(23, 29)
+SETTINGS = 29
 
 # Regions of a problem's memory: where each begins and how long its rows are stands in three numbers
 # from here on. Names of regions end in an underscore.
@@ -58,8 +58,8 @@ LOG_COLUMNS = 4
 
 # Numbers at the head of a worker's memory.
 TOTAL, BEST, ABSENT, TOUCHED, STAMP, SEEDS, POOLED, POOL_USED, STEPS, RANDOM = range(10)
-SLOTS, STOPS_ROOM, ANY_ORDER = range(10, 13)
-NUMBERS = 13
+SLOTS, STOPS_ROOM, ANY_ORDER, APART, BARE = range(10, 15)
+NUMBERS = 15
 
 STATE_REGIONS = (
     "route", "length", "cost", "work", "load", "done", "last", "marks", "where", "place", "begins",
@@ -70,6 +70,7 @@ STATE_REGIONS = (
     "open_routes", "pool_key", "pool_cost", "pool_at", "pool_data", "spent", "depot_at", "early",
     "old_spent", "old_depot_at", "old_early", "trail", "chained",
     "old_chained", "chain", "log", "log_at", "spare", "notes",
+    "people", "soonest", "by_then",
 )  # fmt: skip
 (
     ROUTE_, LENGTH_, COST_, WORK_, LOAD_, DONE_, LAST_, MARKS_, WHERE_, PLACE_, BEGINS_,
@@ -80,5 +81,6 @@ STATE_REGIONS = (
     OPEN_ROUTES_, POOL_KEY_, POOL_COST_, POOL_AT_, POOL_DATA_, SPENT_, DEPOT_AT_, EARLY_,
     OLD_SPENT_, OLD_DEPOT_AT_, OLD_EARLY_, TRAIL_, CHAINED_,
     OLD_CHAINED_, CHAIN_, LOG_, LOG_AT_, SPARE_, NOTES_,
+    PEOPLE_, SOONEST_, BY_THEN_,
 ) = range(NUMBERS, NUMBERS + 3 * len(STATE_REGIONS), 3)  # fmt: skip
 STATE_HEAD = NUMBERS + 3 * len(STATE_REGIONS)

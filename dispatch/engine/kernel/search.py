@@ -20,13 +20,16 @@ from dispatch.engine.kernel.layout import (
     ABSENT_SEQ_,
     ALLOWED_,
     ANY_ORDER,
+    APART,
     BALANCE,
+    BARE,
     BEGINS_,
     BEGUN,
     BEST,
     BEST_LENGTH_,
     BEST_ROUTE_,
     BOUNDS_,
+    BY_THEN_,
     CHAINED_,
     CLOSES,
     COST_,
@@ -40,6 +43,8 @@ from dispatch.engine.kernel.layout import (
     EXTRA_,
     FIRST_BREAK,
     FIRST_FRIEND,
+    FIRST_PRED,
+    FIRST_SUCC,
     FIXED,
     FRIENDS_,
     FROM,
@@ -49,7 +54,6 @@ from dispatch.engine.kernel.layout import (
     HAS_DEPOTS,
     HAS_DIPS,
     HAS_LINKS,
-    HAS_PACES,
     HOMES_,
     IS_RICH,
     KEY_COUNT,
@@ -61,6 +65,8 @@ from dispatch.engine.kernel.layout import (
     LAST_,
     LAST_BREAK,
     LAST_FRIEND,
+    LAST_PRED,
+    LAST_SUCC,
     LATEST,
     LENGTH_,
     LINKED,
@@ -91,6 +97,7 @@ from dispatch.engine.kernel.layout import (
     OWN_TOOLS,
     PARTNER,
     PENALTY,
+    PEOPLE_,
     PINNED,
     PLACE_,
     POOL_AT_,
@@ -99,6 +106,7 @@ from dispatch.engine.kernel.layout import (
     POOL_KEY_,
     POOL_USED,
     POOLED,
+    PREDS_,
     PROFILE,
     RANDOM,
     RESOURCES,
@@ -110,6 +118,7 @@ from dispatch.engine.kernel.layout import (
     SEQ_,
     SLOT_OF_,
     SLOTS,
+    SOONEST_,
     SPAN,
     SPLIT_KEY,
     STAMP,
@@ -119,6 +128,7 @@ from dispatch.engine.kernel.layout import (
     STEPS,
     STOCK_,
     STOPS_ROOM,
+    SUCCS_,
     SUPPLY_,
     TIME,
     TOOLS,
@@ -144,6 +154,7 @@ from dispatch.engine.kernel.timing import (
     bounds_by_links,
     drive,
     finish,
+    least_drive,
     ride,
     simulate,
     worked,
@@ -286,7 +297,7 @@ def lay_rich(q, drives, s, v):
     s[row(s, LAST_, v) + size] = time
     for i in range(size - 1, -1, -1):
         u = s[row(s, ROUTE_, v) + i]
-        road = drive(q, drives, v, u, b, 0)
+        road = least_drive(q, drives, v, u, b)
         time = min(time - road - q[row(q, VISITS_, u) + WORK], q[row(q, VISITS_, u) + CLOSES])
         s[row(s, LAST_, v) + i] = time
         b = u
@@ -359,7 +370,75 @@ def lay(q, drives, s, v):
     s[s[COST_] + v] = price
     s[STAMP] += 1
     s[s[VERSION_] + v] = s[STAMP]
+    if q[HAS_LINKS] == 1:
+        disturb(q, s, v)
     return True
+
+
+@native
+def join_group(q, s, v, u):
+    """Count a visit among those that its group has with an engineer."""
+    g = q[row(q, VISITS_, u) + GROUP]
+    if g < 0:
+        return
+    if s[row(s, MEMBERS_, g) + v] == 0:
+        s[s[PEOPLE_] + g] += 1
+        if s[s[PEOPLE_] + g] > 1:
+            s[APART] += 1
+    s[row(s, MEMBERS_, g) + v] += 1
+
+
+@native
+def quit_group(q, s, v, u):
+    """Count a visit no longer among those that its group has with an engineer."""
+    g = q[row(q, VISITS_, u) + GROUP]
+    if g < 0:
+        return
+    s[row(s, MEMBERS_, g) + v] -= 1
+    if s[row(s, MEMBERS_, g) + v] == 0:
+        s[s[PEOPLE_] + g] -= 1
+        if s[s[PEOPLE_] + g] > 0:
+            s[APART] -= 1
+
+
+@native
+def forget(s, v):
+    """Let nothing count any more that is remembered of a route as it is, or was before the step."""
+    s[STAMP] += 1
+    s[s[VERSION_] + v] = s[STAMP]
+    if s[s[SLOT_OF_] + v] >= 0:
+        s[s[OLD_VERSION_] + s[s[SLOT_OF_] + v]] = s[STAMP]
+
+
+@native
+def forget_place(q, s, u, v):
+    """Forget where a visit may be put, and what is remembered of its route unless that is v."""
+    for w in range(q[ENGINEER_COUNT]):
+        s[row(s, KNOWN_VERSION_, u) + w] = -1
+    w = s[s[WHERE_] + u]
+    if w >= 0 and w != v:
+        forget(s, w)
+
+
+@native
+def disturb_for(q, s, v, u):
+    """Forget what is remembered of all whose times hang on this visit of route v."""
+    own = row(q, VISITS_, u)
+    for k in range(q[own + FIRST_PRED], q[own + LAST_PRED]):
+        forget_place(q, s, q[row(q, PREDS_, k)], v)
+    for k in range(q[own + FIRST_SUCC], q[own + LAST_SUCC]):
+        forget_place(q, s, q[row(q, SUCCS_, k)], v)
+
+
+@native
+def disturb(q, s, v):
+    """Forget what is remembered of all whose times hang on this route."""
+    if s[s[CHAINED_] + v] == 0:
+        return
+    for i in range(s[s[LENGTH_] + v]):
+        u = s[row(s, ROUTE_, v) + i]
+        if q[row(q, VISITS_, u) + LINKED] == 1:
+            disturb_for(q, s, v, u)
 
 
 @native
@@ -401,13 +480,17 @@ def touch(q, s, v):
 def put_back(q, s):
     """Undo what a step did to the routes."""
     groups = q[SAME_PERSON] > 0
-    for k in range(s[TOUCHED]):
+    touched = s[TOUCHED]
+    if q[HAS_LINKS] == 1:
+        for k in range(touched):
+            disturb(q, s, s[s[TOUCHED_] + k])
+    for k in range(touched):
         v = s[s[TOUCHED_] + k]
         for i in range(s[s[LENGTH_] + v]):
             u = s[row(s, ROUTE_, v) + i]
             s[s[WHERE_] + u] = -1
-            if groups and q[row(q, VISITS_, u) + GROUP] >= 0:
-                s[row(s, MEMBERS_, q[row(q, VISITS_, u) + GROUP]) + v] -= 1
+            if groups:
+                quit_group(q, s, v, u)
     rich = q[IS_RICH] == 1
     for k in range(s[TOUCHED]):
         v = s[s[TOUCHED_] + k]
@@ -439,9 +522,12 @@ def put_back(q, s):
             if rich:
                 s[row(s, BEGINS_, u) + 0] = s[row(s, OLD_BEGINS_, k) + 2 * i]
                 s[row(s, BEGINS_, u) + 1] = s[row(s, OLD_BEGINS_, k) + 2 * i + 1]
-            if groups and q[row(q, VISITS_, u) + GROUP] >= 0:
-                s[row(s, MEMBERS_, q[row(q, VISITS_, u) + GROUP]) + v] += 1
+            if groups:
+                join_group(q, s, v, u)
     s[TOUCHED] = 0
+    if q[HAS_LINKS] == 1:
+        for k in range(touched):
+            disturb(q, s, s[s[TOUCHED_] + k])
 
 
 @inside
@@ -473,7 +559,7 @@ def lower_bounds(q, drives, s, v, u, own, base, blink):
         # Where the pace changes, what the rest of the route loses or gains by it is left aside.
         leaves = max(earliest + to_it, opens) + work
         on = drive(q, drives, v, u, b, leaves)
-        if q[HAS_PACES] == 0 and leaves + on > s[row(s, LAST_, v) + i]:
+        if leaves + on > s[row(s, LAST_, v) + i]:
             a = b
             continue
         direct = drive(q, drives, v, a, b, earliest) if size > 0 else 0
@@ -510,18 +596,27 @@ def try_rich(q, drives, s, v, u, most, blink):
         base += q[row(q, ENGINEERS_, v) + FIXED]
     own = s[s[COST_] + v]
     pairs = 0
+    called = False
     for i in range(size):
         if s[row(s, ROUTE_, v) + i] < n:
             pairs += q[row(q, EXTRA_, v) + s[row(s, ROUTE_, v) + i]]
+        else:
+            called = True
     if size > 0:
         pairs += q[row(q, ENGINEERS_, v) + FIXED]
     own -= pairs
     seq = s[SEQ_]
     best = most
     where = -1
-    lower_bounds(q, drives, s, v, u, own, base, blink)
+    # Where all is on board from the start, the order does not matter.
+    lacking = q[HAS_DEPOTS] == 1 and short(q, s, v, u)
+    rounds = size + 1
+    if lacking and q[HAS_DIPS] == 0 and not called:
+        rounds = 0
+    else:
+        lower_bounds(q, drives, s, v, u, own, base, blink)
     at = -1
-    for _ in range(size + 1):
+    for _ in range(rounds):
         # The least that a place can cost comes first: most others need not be judged exactly.
         i = -1
         least = best
@@ -543,28 +638,33 @@ def try_rich(q, drives, s, v, u, most, blink):
             at += 1
         at = i
         s[seq + i] = u
-        if (q[HAS_DEPOTS] == 1 or q[HAS_DIPS] == 1) and not stocked(q, s, v, seq, size + 1):
+        if (lacking or q[HAS_DIPS] == 1) and not stocked(q, s, v, seq, size + 1):
             continue
         s[STAMP] += 1
         price = simulate(q, drives, s, v, seq, size + 1, i, s[STAMP])
         if price < NEVER and price - own + base < best:
             best = price - own + base
             where = i
-    if q[HAS_DEPOTS] == 1:
+    if lacking:
         best, where = try_depots(q, drives, s, v, u, best, where, own, base)
     return best, where
 
 
 @native
-def try_depots(q, drives, s, v, u, best, where, own, base):
-    """The same with a call at a depot laid anew, where without it something is short."""
-    n = q[VISIT_COUNT]
-    short = (q[row(q, VISITS_, u) + TOOLS] & ~q[row(q, ENGINEERS_, v) + OWN_TOOLS]) != 0
+def short(q, s, v, u):
+    """Return whether a route's own stock and tools do not last for one more visit."""
+    if q[row(q, VISITS_, u) + TOOLS] & ~q[row(q, ENGINEERS_, v) + OWN_TOOLS]:
+        return True
     for r in range(q[RESOURCES]):
         if s[row(s, LOAD_, v) + r] + q[row(q, NEEDS_, u) + r] > q[row(q, STOCK_, v) + r]:
-            short = True
-    if not short:
-        return best, where
+            return True
+    return False
+
+
+@native
+def try_depots(q, drives, s, v, u, best, where, own, base):
+    """The same with a call at a depot laid anew, for without it something is short."""
+    n = q[VISIT_COUNT]
     rest = 0
     base_seq = s[ABSENT_SEQ_]
     spared = 0
@@ -581,10 +681,13 @@ def try_depots(q, drives, s, v, u, best, where, own, base):
         a = c
     seq = s[SEQ_]
     known = s[s[WORK_] + v] if size > 0 else 0
+    bracket(q, drives, s, v, rest)
     for d in range(q[DEPOTS]):
         for i in range(rest + 1):
             after = q[row(q, ENGINEERS_, v) + END] if i == rest else s[base_seq + i]
             before = q[row(q, ENGINEERS_, v) + START] if i == 0 else s[base_seq + i - 1]
+            if too_late(q, drives, s, v, u, i, s[s[SOONEST_] + i], before):
+                continue
             by_itself = detour(q, drives, v, before, u, after) if rest > 0 else 0
             for j in range(i, -1, -1):
                 a = q[row(q, ENGINEERS_, v) + START] if j == 0 else s[base_seq + j - 1]
@@ -599,7 +702,7 @@ def try_depots(q, drives, s, v, u, best, where, own, base):
                 bound = more * q[TRAVEL] + base
                 if q[SPAN] > 0:
                     bound = (known + more + q[row(q, VISITS_, u) + WORK]) * q[SPAN] - own + base
-                if bound >= best:
+                if bound >= best or too_late_by_depot(q, drives, s, v, u, n + d, j, i):
                     continue
                 at = 0
                 for k in range(rest + 1):
@@ -623,6 +726,68 @@ def try_depots(q, drives, s, v, u, best, where, own, base):
                     best = price - own + base
                     where = i + SPLIT * (1 + j + SPLIT * d)
     return best, where
+
+
+@native
+def bracket(q, drives, s, v, rest):
+    """Note when one is ready at each place of the bare route at the soonest, and must begin there.
+
+    Breaks are left aside and all drives are taken at the fastest pace: what is too late by this is
+    too late.
+    """
+    base_seq = s[ABSENT_SEQ_]
+    s[BARE] = rest
+    me = row(q, ENGINEERS_, v)
+    a = q[me + START]
+    time = q[me + FROM]
+    s[s[SOONEST_]] = time
+    for i in range(rest):
+        u = s[base_seq + i]
+        own = row(q, VISITS_, u)
+        time = max(time + least_drive(q, drives, v, a, u), q[own + OPENS]) + q[own + WORK]
+        s[s[SOONEST_] + i + 1] = time
+        a = u
+    b = q[me + END]
+    time = q[me + LATEST]
+    s[s[BY_THEN_] + rest] = time
+    for i in range(rest - 1, -1, -1):
+        u = s[base_seq + i]
+        own = row(q, VISITS_, u)
+        time = min(time - least_drive(q, drives, v, u, b) - q[own + WORK], q[own + CLOSES])
+        s[s[BY_THEN_] + i] = time
+        b = u
+
+
+@inside
+def too_late(q, drives, s, v, u, i, time, a):
+    """Return whether a visit is too late at place i of the bare route for one who leaves a then."""
+    own = row(q, VISITS_, u)
+    starts = max(time + least_drive(q, drives, v, a, u), q[own + OPENS])
+    if starts > q[own + CLOSES]:
+        return True
+    b = s[s[ABSENT_SEQ_] + i] if i < s[BARE] else q[row(q, ENGINEERS_, v) + END]
+    return starts + q[own + WORK] + least_drive(q, drives, v, u, b) > s[s[BY_THEN_] + i]
+
+
+@native
+def too_late_by_depot(q, drives, s, v, u, depot, j, i):
+    """Return whether a visit at place i is too late with a call at a depot before place j."""
+    base_seq = s[ABSENT_SEQ_]
+    a = q[row(q, ENGINEERS_, v) + START] if j == 0 else s[base_seq + j - 1]
+    own = row(q, VISITS_, depot)
+    time = max(s[s[SOONEST_] + j] + least_drive(q, drives, v, a, depot), q[own + OPENS])
+    if time > q[own + CLOSES]:
+        return True
+    time += q[own + WORK]
+    a = depot
+    for k in range(j, i):
+        b = s[base_seq + k]
+        time = max(time + least_drive(q, drives, v, a, b), q[row(q, VISITS_, b) + OPENS])
+        if time > s[s[BY_THEN_] + k]:
+            return True
+        time += q[row(q, VISITS_, b) + WORK]
+        a = b
+    return too_late(q, drives, s, v, u, i, time, a)
 
 
 @native
@@ -720,8 +885,8 @@ def add(q, drives, s, v, u, code):
                 passed += 1
         s[s[LENGTH_] + v] = at
     if lay(q, drives, s, v):
-        if q[SAME_PERSON] > 0 and q[row(q, VISITS_, u) + GROUP] >= 0:
-            s[row(s, MEMBERS_, q[row(q, VISITS_, u) + GROUP]) + v] += 1
+        if q[SAME_PERSON] > 0:
+            join_group(q, s, v, u)
         return True
     for i in range(size):
         s[route + i] = s[seq + i]
@@ -801,9 +966,11 @@ def settle_depot(q, drives, s, v):
 def leave(q, s, u):
     """Put a visit, and those that cannot be without it, on the list of those left out."""
     v = s[s[WHERE_] + u]
-    if q[SAME_PERSON] > 0 and q[row(q, VISITS_, u) + GROUP] >= 0:
-        s[row(s, MEMBERS_, q[row(q, VISITS_, u) + GROUP]) + v] -= 1
+    if q[SAME_PERSON] > 0:
+        quit_group(q, s, v, u)
     s[s[WHERE_] + u] = -1
+    if q[HAS_LINKS] == 1 and q[row(q, VISITS_, u) + LINKED] == 1:
+        disturb_for(q, s, v, u)
     s[s[ABSENT_] + s[ABSENT]] = u
     s[ABSENT] += 1
 
@@ -942,22 +1109,13 @@ def group_price(q, s, v, u):
     g = q[row(q, VISITS_, u) + GROUP]
     if g < 0 or s[row(s, MEMBERS_, g) + v] > 0:
         return 0
-    for w in range(q[ENGINEER_COUNT]):
-        if s[row(s, MEMBERS_, g) + w] > 0:
-            return q[SAME_PERSON]
-    return 0
+    return q[SAME_PERSON] if s[s[PEOPLE_] + g] > 0 else 0
 
 
 @native
-def hangs(q, s, u, v):
-    """Return whether it depends on other routes what a visit costs on this one."""
-    return q[HAS_LINKS] == 1 and (q[row(q, VISITS_, u) + LINKED] == 1 or s[s[CHAINED_] + v] > 0)
-
-
-@native
-def remembered(q, s, u, v, most):
+def remembered(s, u, v, most):
     """Return whether it is known what a visit costs on a route, or that it is not below `most`."""
-    if s[row(s, KNOWN_VERSION_, u) + v] != s[s[VERSION_] + v] or hangs(q, s, u, v):
+    if s[row(s, KNOWN_VERSION_, u) + v] != s[s[VERSION_] + v]:
         return False
     return s[row(s, KNOWN_PLACE_, u) + v] != AT_LEAST or s[row(s, KNOWN_COST_, u) + v] >= most
 
@@ -965,7 +1123,7 @@ def remembered(q, s, u, v, most):
 @native
 def best_place(q, drives, s, u, v, blink, most):
     """Return the least cost below `most` and the place of a visit on one route, or -1 for none."""
-    if remembered(q, s, u, v, most):
+    if remembered(s, u, v, most):
         if s[row(s, KNOWN_PLACE_, u) + v] < 0 or (blink > 0.0 and chance(s) < blink):
             return NEVER, -1
         return s[row(s, KNOWN_COST_, u) + v], s[row(s, KNOWN_PLACE_, u) + v]
@@ -976,7 +1134,7 @@ def best_place(q, drives, s, u, v, blink, most):
         price, code = try_rich(q, drives, s, v, u, most, blinks)
     else:
         price, code = try_plain(q, drives, s, v, u, most, blinks)
-    if blinks == 0.0 and not hangs(q, s, u, v):
+    if blinks == 0.0:
         s[row(s, KNOWN_VERSION_, u) + v] = s[s[VERSION_] + v]
         s[row(s, KNOWN_COST_, u) + v] = price if code >= 0 else most
         s[row(s, KNOWN_PLACE_, u) + v] = code if code >= 0 else AT_LEAST
@@ -984,8 +1142,24 @@ def best_place(q, drives, s, u, v, blink, most):
 
 
 @native
-def recreate(q, drives, s, first, blink, everywhere):
-    """Put those left out back where each costs least, one after the other."""
+def may_come(q, s, u, linked):
+    """Return whether all that a visit waits for is there; with `linked`, whether it waits at all."""
+    own = row(q, VISITS_, u)
+    partner = q[own + PARTNER]
+    if partner >= 0 and s[s[WHERE_] + partner] < 0:
+        return False
+    for k in range(q[own + FIRST_PRED], q[own + LAST_PRED]):
+        if s[s[WHERE_] + q[row(q, PREDS_, k)]] < 0:
+            return False
+    return not linked or partner >= 0 or q[own + LAST_PRED] > q[own + FIRST_PRED]
+
+
+@native
+def recreate(q, drives, s, first, blink, everywhere, linked):
+    """Put those left out back where each costs least, one after the other.
+
+    With `linked` only those that wait for others, which may be there by now.
+    """
     m = q[ENGINEER_COUNT]
     many = m > MANY_ROUTES and not everywhere
     kinds = row(s, STAMPS_, 0)
@@ -994,6 +1168,10 @@ def recreate(q, drives, s, first, blink, everywhere):
     left = first
     for k in range(first, count):
         u = s[s[ABSENT_] + k]
+        if q[HAS_LINKS] == 1 and not may_come(q, s, u, linked):
+            s[s[ABSENT_] + left] = u
+            left += 1
+            continue
         s[STAMP] += 1
         stamp = s[STAMP]
         best = q[row(q, VISITS_, u) + PENALTY]
@@ -1028,7 +1206,7 @@ def recreate(q, drives, s, first, blink, everywhere):
                 s[kind] = stamp
             more = group_price(q, s, v, u)
             # What is remembered comes first: it often spares the rest the trouble.
-            if not remembered(q, s, u, v, best - more):
+            if not remembered(s, u, v, best - more):
                 s[s[WAITING_] + waiting] = v
                 waiting += 1
                 continue
@@ -1072,15 +1250,7 @@ def total(q, s):
         price += s[s[COST_] + v]
     for k in range(s[ABSENT]):
         price += q[row(q, VISITS_, s[s[ABSENT_] + k]) + PENALTY]
-    if q[SAME_PERSON] > 0:
-        for g in range(q[GROUPS]):
-            people = 0
-            for v in range(q[ENGINEER_COUNT]):
-                if s[row(s, MEMBERS_, g) + v] > 0:
-                    people += 1
-            if people > 1:
-                price += (people - 1) * q[SAME_PERSON]
-    return price + spread(q, s)
+    return price + group_total(q, s) + spread(q, s)
 
 
 @native
@@ -1139,15 +1309,7 @@ def penalties(q, s):
 @native
 def group_total(q, s):
     """Return the price of engineers beyond the first in every group."""
-    price = 0
-    if q[SAME_PERSON] > 0:
-        for g in range(q[GROUPS]):
-            people = 0
-            for v in range(q[ENGINEER_COUNT]):
-                if s[row(s, MEMBERS_, g) + v] > 0:
-                    people += 1
-            price += max(0, people - 1) * q[SAME_PERSON]
-    return price
+    return s[APART] * q[SAME_PERSON]
 
 
 @native
@@ -1178,6 +1340,8 @@ def start(q, drives, s):
     for g in range(q[GROUPS]):
         for v in range(q[ENGINEER_COUNT]):
             s[row(s, MEMBERS_, g) + v] = 0
+        s[s[PEOPLE_] + g] = 0
+    s[APART] = 0
     for u in range(q[NODES]):
         s[s[WHERE_] + u] = -1
     for v in range(q[ENGINEER_COUNT]):
@@ -1187,8 +1351,8 @@ def start(q, drives, s):
             u = s[row(s, ROUTE_, v) + i]
             s[s[WHERE_] + u] = v
             s[s[PLACE_] + u] = i
-            if u < n and q[SAME_PERSON] > 0 and q[row(q, VISITS_, u) + GROUP] >= 0:
-                s[row(s, MEMBERS_, q[row(q, VISITS_, u) + GROUP]) + v] += 1
+            if u < n and q[SAME_PERSON] > 0:
+                join_group(q, s, v, u)
     s[ABSENT] = 0
     for k in range(s[SEEDS]):
         if s[s[WHERE_] + s[s[SEEDS_] + k]] < 0:
@@ -1277,10 +1441,10 @@ def room_for_one(q, drives, s, u, may):
 def fill(q, drives, s, everywhere):
     """Put in what is left out and worth it, greedily; the first plan when there is none."""
     sort_absent(q, drives, s, 0)
-    recreate(q, drives, s, 0, 0.0, everywhere)
+    recreate(q, drives, s, 0, 0.0, everywhere, False)
     if q[HAS_LINKS] == 1:
         for _ in range(3):
-            recreate(q, drives, s, 0, 0.0, everywhere)
+            recreate(q, drives, s, 0, 0.0, everywhere, True)
     for k in range(s[TOUCHED]):
         v = s[s[TOUCHED_] + k]
         s[s[DIRTY_] + v] = 1
@@ -1298,16 +1462,13 @@ def run(q, drives, s, steps, hot, cold, average, longest, blink, room):
     accepted = 0
     cooling = (cold / hot) ** (1.0 / max(1, steps))
     heat = hot
-    groups = q[SAME_PERSON] > 0
     for _ in range(steps):
         heat *= cooling
         known = s[ABSENT]
         for k in range(known):
             s[s[OLD_ABSENT_] + k] = s[s[ABSENT_] + k]
         before = s[TOTAL]
-        price = before - penalties(q, s) - spread(q, s)
-        if groups:
-            price -= group_total(q, s)
+        price = before - penalties(q, s) - spread(q, s) - group_total(q, s)
         first = 0
         if known > RETRIED:
             first = known - RETRIED
@@ -1318,14 +1479,12 @@ def run(q, drives, s, steps, hot, cold, average, longest, blink, room):
                 s[s[ABSENT_] + j] = u
         ruin(q, drives, s, average, longest)
         sort_absent(q, drives, s, first)
-        recreate(q, drives, s, first, blink, False)
+        recreate(q, drives, s, first, blink, False, False)
         if q[HAS_LINKS] == 1 and s[ABSENT] > first:
-            recreate(q, drives, s, first, blink, False)
+            recreate(q, drives, s, first, blink, False, True)
         for k in range(s[TOUCHED]):
             price += s[s[COST_] + s[s[TOUCHED_] + k]] - s[s[OLD_COST_] + k]
-        price += penalties(q, s) + spread(q, s)
-        if groups:
-            price += group_total(q, s)
+        price += penalties(q, s) + spread(q, s) + group_total(q, s)
         if price < before or price - before < -heat * math.log(1e-300 + chance(s)):
             accepted += 1
             s[TOTAL] = price

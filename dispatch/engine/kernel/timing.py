@@ -18,6 +18,7 @@ from dispatch.engine.kernel.layout import (
     DUE,
     END,
     ENGINEERS_,
+    FASTEST,
     FIRST_BREAK,
     FIRST_PRED,
     FIRST_SUCC,
@@ -89,6 +90,18 @@ def drive(q, drives, v, a, b, leaves):
     if q[HAS_PACES] == 0:
         return base
     return paced(q, base, leaves)
+
+
+@inside
+def least_drive(q, drives, v, a, b):
+    """Return the seconds from node a to node b at the fastest pace of the day."""
+    me = q[ENGINEERS_] + v * q[ENGINEERS_ + 1]
+    base = np.int64(drives[q[me + PROFILE], a, b])
+    if q[me + SPEED] != 1000:
+        base = (base * 1000 + q[me + SPEED] - 1) // q[me + SPEED]
+    if q[HAS_PACES] == 0:
+        return base
+    return (base * 1000 + q[FASTEST] - 1) // q[FASTEST]
 
 
 @native
