@@ -11,7 +11,7 @@ from datetime import date
 from pathlib import Path
 from socket import SHUT_RDWR
 from threading import Event, Thread
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
 import pytest
@@ -74,6 +74,8 @@ class Line:
         self.lose_next = ""
         self.lost = 0
         self.closed_to = ""
+        # Whose signal is cut; each browser carries the name of its person in a cookie.
+        self.cut: set[str] = set()
         # Who asks for this waits until they may go on.
         self.waits_at = ""
         self.go_on = Event()
@@ -81,6 +83,8 @@ class Line:
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         """Pass a request on."""
         path = environ["PATH_INFO"]
+        if self.cut & set(environ.get("HTTP_COOKIE", "").split("; ")):
+            _hang_up(environ)
         self.asked.append((environ["REQUEST_METHOD"], path))
         if path == self.waits_at:
             self.go_on.wait(PATIENCE_MS / 1000)
@@ -98,9 +102,13 @@ class Line:
             self.lost += 1
             for _ in answer:
                 pass
-            environ["werkzeug.socket"].shutdown(SHUT_RDWR)
-            raise ConnectionAbortedError
+            _hang_up(environ)
         return answer  # type: ignore[no-any-return]
+
+
+def _hang_up(environ: dict[str, Any]) -> NoReturn:
+    environ["werkzeug.socket"].shutdown(SHUT_RDWR)
+    raise ConnectionAbortedError
 
 
 @dataclass
@@ -182,6 +190,9 @@ class Person:
 
     context: BrowserContext
     url: str
+    line: Line
+    # As it stands in a cookie, so that the line knows whose browser asks.
+    name: str
     complaints: list[str] = field(default_factory=list)
     pages: list[Page] = field(default_factory=list)
 
@@ -208,10 +219,13 @@ class Person:
 
     def cut(self) -> None:
         """Take the signal away."""
+        # A tab that has just been opened may not know yet that it has none.
+        self.line.cut.add(self.name)
         self.context.set_offline(True)
 
     def connect(self) -> None:
         """Give the signal back."""
+        self.line.cut.discard(self.name)
         self.context.set_offline(False)
 
     def heard(self, message: ConsoleMessage) -> None:
@@ -279,7 +293,9 @@ def somebody(
                 timezone_id="Asia/Shanghai",
             )
             stack.callback(context.close)
-            person = Person(context, served.url)
+            name = str(len(people))
+            context.add_cookies([{"name": "person", "value": name, "url": served.url}])
+            person = Person(context, served.url, served.line, f"person={name}")
             context.on("page", person.watch)
             people.append(person)
             return person
