@@ -31,7 +31,7 @@ BLINK = 0.01
 HOT, PLAIN_HOT, COLD = 3.0, 1.0, 0.02
 # With more visits there are fewer steps for each: it begins cooler.
 MANY_VISITS, MANY_HOT = 150, 0.6
-PART_HOT = 1.0
+PART_HOT = 1.5
 # Routes of solutions so much dearer than the best, in visits, are still worth remembering.
 ROOM = 0.3
 # So many of those left out, the dearest first, may take the place of a cheaper one at a time.
@@ -43,8 +43,9 @@ REPEATABLE_WORKERS = 2
 ROUNDS = 5
 SPLIT_VISITS = 250
 SPLIT_SECONDS = 0.7
-# Where a part is a question of its own, each takes a while to be made.
-PART_SECONDS, LEAST_PART_ROUNDS = 1.5, 4
+# Where a part is a question of its own, each takes a while to be made, and a step so long that
+# larger parts cost little.
+RULED_PART_VISITS, PART_SECONDS, LEAST_PART_ROUNDS = 750, 1.5, 4
 # A part is small enough for all that a worker looks at to stay near the processor.
 PART_VISITS = 250
 REPEATABLE_ROUNDS = 6
@@ -360,7 +361,8 @@ class Team:
         """The same where a part is a question of its own, and visits may be linked."""
         rng = np.random.default_rng(self.seed)
         repeatable = self.stop.iterations is not None
-        parts = max(1, round(int(self.question.memory[at.VISIT_COUNT]) / PART_VISITS / count))
+        visits = int(self.question.memory[at.VISIT_COUNT])
+        parts = max(1, round(visits / RULED_PART_VISITS / count))
         rounds = REPEATABLE_ROUNDS
         if not repeatable:
             rounds = max(LEAST_PART_ROUNDS, round(self.lasts / PART_SECONDS))
