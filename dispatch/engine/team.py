@@ -195,6 +195,11 @@ class Team:
             return 1.0
         return self.steps / (self.stop.iterations * STEPS_AN_ITERATION)
 
+    def _count_steps(self, until: float) -> None:
+        """Note how many steps are over at that share of the search, where it is steps that end it."""
+        if self.stop.iterations is not None:
+            self.steps = round(until * self.stop.iterations * STEPS_AN_ITERATION)
+
     def _anneal(
         self,
         state: State,
@@ -265,8 +270,7 @@ class Team:
             ]
             for job in jobs:
                 job.result()
-            if self.stop.iterations is not None:
-                self.steps = round(until * self.stop.iterations * STEPS_AN_ITERATION)
+            self._count_steps(until)
             for state in states:
                 self._note(state)
             for column in columns_of(self.question, states):
@@ -364,8 +368,7 @@ class Team:
                     jobs.append(threads.submit(task))
                 for job in jobs:
                     job.result()
-                if repeatable:
-                    self.steps = round(until * self.stop.iterations * STEPS_AN_ITERATION)  # type: ignore[operator]
+                self._count_steps(until)
                 last = (number, turn) == (rounds - 1, parts - 1) or self._out_of_time()
                 current = self._merged(states, current, mine, best=last)
                 self._free(states[0])
@@ -412,8 +415,7 @@ class Team:
                     found = routes_of(state) if last else _routes_now(state)
                     for v, route in zip(part.days.tolist(), found, strict=True):
                         routes[v] = part.outward(route)
-                if repeatable:
-                    self.steps = round(until * self.stop.iterations * STEPS_AN_ITERATION)  # type: ignore[operator]
+                self._count_steps(until)
                 self._adopt(whole, routes)
                 self._note(whole)
                 if last or self._out_of_time():

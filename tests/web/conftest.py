@@ -38,6 +38,12 @@ from sync.streams import watcher
 from tests.doors import settings_for
 from tests.makers import PASSWORD, Maker
 
+IN_CHROMIUM = [
+    pytest.mark.needs("Chromium"),
+    # What compresses answers leaves a served file to be closed by its last reference.
+    pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 WEB = Path(__file__).parent.parent.parent / "web" / "dist"
 QUIET = (
     "--no-sandbox",

@@ -12,13 +12,11 @@ from core.unit import perform, reading
 from dispatch import actions as dispatch
 from dispatch.planner import planner
 from tests.makers import Maker
-from tests.web.conftest import DESK, LOADING_MS, Person, turn_to
+from tests.web.conftest import DESK, IN_CHROMIUM, LOADING_MS, Person, turn_to
 from work.models import Visit
 
 pytestmark = [
-    pytest.mark.needs("Chromium"),
-    pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning"),
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+    *IN_CHROMIUM,
     pytest.mark.parametrize("database", ["sqlite"], indirect=True),
 ]
 

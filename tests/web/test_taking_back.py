@@ -6,13 +6,11 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.makers import Maker
-from tests.web.conftest import PHONE, Person, Served
-from tests.web.test_the_phone import company
+from tests.web.conftest import IN_CHROMIUM, PHONE, Person, Served
+from tests.web.test_the_phone import begin_work, company
 
 pytestmark = [
-    pytest.mark.needs("Chromium"),
-    pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning"),
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+    *IN_CHROMIUM,
     pytest.mark.parametrize("database", ["sqlite"], indirect=True),
 ]
 
@@ -23,9 +21,7 @@ def test_a_used_part_is_not_offered_back_once_it_has_been_said(
     there = company(make)
     wang = somebody(PHONE)
     page = wang.sign_in(there["account"])
-    page.get_by_role("link", name="Yearly check").click()
-    page.get_by_role("button", name="I am here").click()
-    page.get_by_role("button", name="Start work").click()
+    begin_work(page, "Yearly check")
     page.get_by_role("button", name="Use a part").click()
     page.get_by_label("Part, number or scanned code").fill("seal")
     page.get_by_role("button", name="Cylinder seal kit").click()

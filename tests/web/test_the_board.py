@@ -10,15 +10,11 @@ from playwright.sync_api import Locator, Page, expect
 from core import clock
 from core.unit import perform, reading
 from tests.makers import Maker
-from tests.web.conftest import DESK, Person, turn_to
+from tests.web.conftest import DESK, IN_CHROMIUM, Person, turn_to
 from work import actions as work
 from work.models import Visit
 
-pytestmark = [
-    pytest.mark.needs("Chromium"),
-    pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning"),
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-]
+pytestmark = IN_CHROMIUM
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 # The ruler runs from an hour before the shifts to an hour after them.

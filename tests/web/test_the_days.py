@@ -9,16 +9,14 @@ from playwright.sync_api import Locator, Page, expect
 from core.unit import perform
 from people import actions as people
 from tests.makers import Maker
-from tests.web.conftest import Person
+from tests.web.conftest import IN_CHROMIUM, Person
 from tests.web.test_the_board import SHANGHAI, at, board, row, tomorrow
 from work.models import Visit
 
 __all__ = ["board"]
 
 pytestmark = [
-    pytest.mark.needs("Chromium"),
-    pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning"),
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+    *IN_CHROMIUM,
     pytest.mark.parametrize("database", ["sqlite"], indirect=True),
 ]
 

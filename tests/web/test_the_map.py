@@ -15,12 +15,10 @@ from core.database import Database
 from sync.streams import watcher
 from tests.doors import settings_for
 from tests.makers import Maker
-from tests.web.conftest import DESK, WEB, Line, Person, Served
+from tests.web.conftest import DESK, IN_CHROMIUM, Line, Person, Served, WEB
 
 pytestmark = [
-    pytest.mark.needs("Chromium"),
-    pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning"),
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+    *IN_CHROMIUM,
     pytest.mark.parametrize("database", ["sqlite"], indirect=True),
 ]
 

@@ -11,14 +11,10 @@ from dispatch.planner import planner
 from dispatch.wishes import wishes
 from people import actions as people
 from tests.makers import Maker
-from tests.web.conftest import DESK, PHONE, Person, by_day
+from tests.web.conftest import DESK, IN_CHROMIUM, PHONE, Person, by_day
 from work.models import Visit
 
-pytestmark = [
-    pytest.mark.needs("Chromium"),
-    pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning"),
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-]
+pytestmark = IN_CHROMIUM
 
 
 @pytest.fixture(scope="module", autouse=True)

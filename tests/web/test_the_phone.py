@@ -24,15 +24,10 @@ from parts import actions as parts
 from parts.models import VanStock
 from tests.doors import Visitor
 from tests.makers import Maker
-from tests.web.conftest import DESK, LOADING_MS, PHONE, Person, Served, until
+from tests.web.conftest import DESK, IN_CHROMIUM, LOADING_MS, PHONE, Person, Served, until
 from work import promises
 
-pytestmark = [
-    pytest.mark.needs("Chromium"),
-    # What compresses answers leaves a served file to be closed by its last reference.
-    pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning"),
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-]
+pytestmark = IN_CHROMIUM
 
 FINDINGS = "油缸密封件磨损，已更换，试运行正常。"
 CODES = {
@@ -116,6 +111,13 @@ def wait_until_ready_for_no_signal(page: Page) -> None:
     expect(page.locator("a.sync")).to_contain_text("All sent")
     # A worker that is ready may not have taken over the page that is open already.
     until(page, "navigator.serviceWorker.controller !== null")
+
+
+def begin_work(page: Page, title: str) -> None:
+    """Open a visit, arrive and start to work."""
+    page.get_by_role("link", name=title).click()
+    page.get_by_role("button", name="I am here").click()
+    page.get_by_role("button", name="Start work").click()
 
 
 def do_the_visit(page: Page) -> None:
@@ -561,9 +563,7 @@ def test_a_part_noted_while_finishing_is_said_by_the_completion_alone(
     there = company(make)
     wang = somebody(PHONE)
     page = wang.sign_in(there["account"])
-    page.get_by_role("link", name="Yearly check").click()
-    page.get_by_role("button", name="I am here").click()
-    page.get_by_role("button", name="Start work").click()
+    begin_work(page, "Yearly check")
     page.get_by_role("link", name="Finish").click()
     page.get_by_label("Partly done").check()
     page.get_by_label("What is left, and why?").fill("The filter is missing")

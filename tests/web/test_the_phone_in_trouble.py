@@ -16,16 +16,13 @@ from playwright.sync_api import Page, expect
 from core.unit import perform
 from tests.doors import Visitor
 from tests.makers import PASSWORD, Maker
-from tests.web.conftest import DESK, PHONE, Person, Served, until
-from tests.web.test_the_phone import company, wait_until_ready_for_no_signal
+from tests.web.conftest import DESK, IN_CHROMIUM, PHONE, Person, Served, until
+from tests.web.test_the_phone import begin_work, company, wait_until_ready_for_no_signal
 from work import actions as work
 
 pytestmark = [
-    pytest.mark.needs("Chromium"),
+    *IN_CHROMIUM,
     pytest.mark.parametrize("database", ["sqlite"], indirect=True),
-    # What compresses answers leaves a served file to be closed by its last reference.
-    pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning"),
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 
 LEADERS = """async () => {
@@ -247,9 +244,7 @@ def test_time_readings_a_hold_and_another_fault_are_noted_without_signal(
     page = wang.sign_in(there["account"])
     wait_until_ready_for_no_signal(page)
     wang.cut()
-    page.get_by_role("link", name="Leaking cylinder").click()
-    page.get_by_role("button", name="I am here").click()
-    page.get_by_role("button", name="Start work").click()
+    begin_work(page, "Leaking cylinder")
 
     # A time that runs outlives the tab.
     page.get_by_role("button", name="Start", exact=True).click()

@@ -11,15 +11,13 @@ from core import clock
 from core.unit import perform, reading
 from dispatch.positions import Position, positions_shown
 from tests.makers import Maker
-from tests.web.conftest import DESK, Person
+from tests.web.conftest import DESK, IN_CHROMIUM, Person
 from tests.web.test_the_board import SHANGHAI
 from work import actions as work
 from work.models import VisitState
 
 pytestmark = [
-    pytest.mark.needs("Chromium"),
-    pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning"),
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+    *IN_CHROMIUM,
     pytest.mark.parametrize("database", ["sqlite"], indirect=True),
 ]
 

@@ -81,12 +81,19 @@ from dispatch.engine.kernel.memory import inside, mark, native, row
 
 
 @inside
-def drive(q, drives, v, a, b, leaves):
-    """Return the seconds from node a to node b for who leaves then."""
+def own_drive(q, drives, v, a, b):
+    """Return the seconds from node a to node b at an engineer's own speed and the usual pace."""
     me = q[ENGINEERS_] + v * q[ENGINEERS_ + 1]
     base = np.int64(drives[q[me + PROFILE], a, b])
     if q[me + SPEED] != 1000:
         base = (base * 1000 + q[me + SPEED] - 1) // q[me + SPEED]
+    return base
+
+
+@inside
+def drive(q, drives, v, a, b, leaves):
+    """Return the seconds from node a to node b for who leaves then."""
+    base = own_drive(q, drives, v, a, b)
     if q[HAS_PACES] == 0:
         return base
     return paced(q, base, leaves)
@@ -95,10 +102,7 @@ def drive(q, drives, v, a, b, leaves):
 @inside
 def least_drive(q, drives, v, a, b):
     """Return the seconds from node a to node b at the fastest pace of the day."""
-    me = q[ENGINEERS_] + v * q[ENGINEERS_ + 1]
-    base = np.int64(drives[q[me + PROFILE], a, b])
-    if q[me + SPEED] != 1000:
-        base = (base * 1000 + q[me + SPEED] - 1) // q[me + SPEED]
+    base = own_drive(q, drives, v, a, b)
     if q[HAS_PACES] == 0:
         return base
     return (base * 1000 + q[FASTEST] - 1) // q[FASTEST]
