@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -20,10 +21,14 @@ from dispatch.engine.problem import (
     Window,
 )
 from dispatch.engine.travel import travel_matrix
+from dispatch.lines import VisitLine
 from dispatch.wishes import Wishes
 from people.models import Technician, TechnicianKind
 from work.models import UNDER_WAY, VisitState
-from work.models import Visit as VisitRow
+from work.models import Visit as VisitModel
+
+# The mapper's row, or the plain line of one.
+VisitRow = VisitModel | VisitLine
 
 DAY_S = 24 * 3600
 # What a technician may be asked to stay longer, at a price.
@@ -75,16 +80,16 @@ class Day:
     @property
     def ends_s(self) -> int:
         """Return when the last day is over."""
-        return self.seconds(self._at(self.days, time(0)))
+        return self.seconds(_begins(self.day, self.days, self.zone))
 
     def seconds(self, moment: datetime) -> int:
         """Return a moment as seconds since the first midnight; negative before it."""
-        # In one zone Python counts by the wall, as if no clock were ever changed.
-        return int((moment.astimezone(UTC) - self.midnight.astimezone(UTC)).total_seconds())
+        begins = _begins(self.day, 0, self.zone)
+        return int((moment.astimezone(UTC) - begins).total_seconds())
 
     def moment(self, seconds: int) -> datetime:
         """Return the moment so many seconds after the first midnight."""
-        return self.midnight.astimezone(UTC) + timedelta(seconds=seconds)
+        return _begins(self.day, 0, self.zone) + timedelta(seconds=seconds)
 
     def wall(self, clock_time: str, number: int = 0) -> int:
         """Return local wall time such as `08:30` of one of the days as seconds since the first midnight."""
@@ -96,6 +101,14 @@ class Day:
 
     def _at(self, number: int, wall: time) -> datetime:
         return datetime.combine(self.day + timedelta(days=number), wall, self.zone)
+
+
+# Asked for again with every visit of a day.
+@lru_cache(maxsize=512)
+def _begins(day: date, number: int, zone: ZoneInfo) -> datetime:
+    midnight = datetime.combine(day + timedelta(days=number), time(0), zone)
+    # In one zone Python counts by the wall, as if no clock were ever changed.
+    return midnight.astimezone(UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +246,8 @@ def pieces_of(
 def _timed(visit: Visit, kind: str, learned: Learned) -> Visit:
     """Return a visit that takes as long as its kind does here, and whoever is settled for it."""
     who = who_of(visit.lock_engineer)[0] if visit.lock_engineer is not None else None
-    return replace(visit, duration_s=min(learned.work_s(visit.duration_s, kind, who), DAY_S))
+    takes = min(learned.work_s(visit.duration_s, kind, who), DAY_S)
+    return visit if takes == visit.duration_s else replace(visit, duration_s=takes)
 
 
 def name_of(technician_id: UUID | str, number: int) -> str:

@@ -114,11 +114,7 @@ class Day:
 
         Where a rule of the two stands against it, nothing is tried.
         """
-        against = tuple(
-            Finding(one.code.value, self.visit.id, one.details)
-            for one in obstacles(self.problem, self.engineer, self.visit)
-        )
-        if against:
+        if against := between(self.problem, self.engineer, self.visit):
             return Glance((), self.before, against, fits=False, added_cost=0)
         return self._glance()
 
@@ -247,6 +243,14 @@ class Day:
         if over > max(0, self.before.returns_s - self.engineer.shifts[-1].to_s):
             notes.append(Finding("overtime", None, {"minutes": -(-over // 60)}))
         return notes
+
+
+def between(problem: Problem, engineer: Engineer, visit: Visit) -> tuple[Finding, ...]:
+    """Return every rule that keeps this engineer from this visit, whatever else is on the day."""
+    return tuple(
+        Finding(one.code.value, visit.id, one.details)
+        for one in obstacles(problem, engineer, visit)
+    )
 
 
 def broken_by(problem: Problem, route: Route) -> list[Violation]:

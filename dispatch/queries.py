@@ -12,6 +12,7 @@ from sqlalchemy.orm import joinedload
 from core import clock
 from core.errors import NotFound
 from core.languages import say
+from core.shapes import renderer
 from core.unit import Unit
 from dispatch.causes import cause_views
 from dispatch.days import MOST_DAYS, Day
@@ -33,6 +34,9 @@ USUAL_FROZEN_MIN = 30
 USUAL_BUDGET = 2
 USUAL_SPLIT = 1500
 MOST_PROPOSALS = 20
+
+_visit_view = renderer(VisitView)
+_technician_line = renderer(TechnicianLine)
 
 
 def plan_for(unit: Unit, plan_id: UUID, *, change: bool = False) -> DayPlan:
@@ -204,15 +208,14 @@ def _technician_lines(unit: Unit) -> list[dict[str, Any]]:
             if last
             else None
         )
-        lines.append(TechnicianLine().dump(technician) | {"device": said})
+        lines.append(_technician_line(technician) | {"device": said})
     return lines
 
 
 def board_visit(visit: Visit) -> dict[str, Any]:
     """Return a visit with what a dispatcher wants to see of its order."""
     order = visit.order
-    view: dict[str, Any] = VisitView().dump(visit)
-    return view | {
+    return _visit_view(visit) | {
         "order_no": order.no,
         "title": order.title,
         "priority": order.priority,

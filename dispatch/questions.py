@@ -6,15 +6,17 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, func, select
 
 from core import clock
 from core.errors import Conflict
 from core.unit import Unit
 from dispatch.days import part_ids, problem_of
 from dispatch.desk import days_at, for_planning, terms_of, vans_of
+from dispatch.engine.problem import Problem
+from dispatch.lines import VisitLine, lines
 from dispatch.placing import Day as Hand
-from dispatch.placing import Finding, Glance, Placed
+from dispatch.placing import Finding, Glance, Placed, between
 from dispatch.queries import ORDER_WAITS, today_of
 from dispatch.sentences import said
 from dispatch.travel.roads import HAND_S, KNOWN_ONLY_S, roads
@@ -95,6 +97,14 @@ class _Ranked:
         return not self.glance.fits, bool(self.glance.obstacles), self.glance.added_cost
 
 
+@dataclass(frozen=True, slots=True)
+class _Against:
+    """What keeps a technician from the visit: `rules` of the two, or that there is no such day."""
+
+    findings: tuple[Finding, ...]
+    rules: bool
+
+
 class _Held:
     """One visit in hand, and the days of those who might take it."""
 
@@ -121,15 +131,19 @@ class _Held:
     def rank(self, people: Sequence[Technician]) -> list[dict[str, Any]]:
         """Return everybody by what the visit would add to their day, those who cannot take it last.
 
-        The days of the best are judged by the validator; for the others a look at the clock, the
-        rules of the two and the van is enough.
+        Days are read of those alone against whom nothing is known before. The days of the best are
+        judged by the validator; for the others a look at the clock and the van is enough.
         """
-        rows = self._rows(people)
-        vans = self._vans(people, [row for mine in rows.values() for row in mine])
+        against = self._against(people)
+        able = [one for one in people if one.id not in against]
+        # In a small company everybody is told all that speaks against them.
+        hindered = [one for one in people if one.id in against and against[one.id].rules]
+        asked = [*able, *hindered[: max(0, MOST_JUDGED - len(able))]]
+        rows = self._rows(asked)
+        vans = self._vans(asked, [row for mine in rows.values() for row in mine])
         found: list[tuple[tuple[bool, bool, int], Technician, _Ranked]] = []
-        for technician in people:
-            mine = rows.get(technician.id, [])
-            hand, cannot = self._hand(technician, mine, vans)
+        for technician in asked:
+            hand, cannot = self._hand(technician, rows.get(technician.id, []), vans)
             ranked = _Ranked(hand, None if hand is None else hand.glance(), cannot)
             found.append((ranked.order, technician, ranked))
         found.sort(key=lambda one: (one[0], one[1].name))
@@ -142,12 +156,34 @@ class _Held:
         shown.sort(
             key=lambda one: (not one["fits"], one["added_cost"] is None, one["added_cost"] or 0)
         )
-        return shown
+        looked_at = {one.id for one in asked}
+        busy = self._counts() if len(asked) < len(people) else {}
+        return shown + [
+            self._line(one, busy.get(one.id, 0), against[one.id].findings)
+            for one in people
+            if one.id not in looked_at
+        ]
+
+    def _against(self, people: Sequence[Technician]) -> dict[UUID, "_Against"]:
+        """Return what keeps whom from the visit, whatever else is on their day."""
+        problem = self._locked(
+            problem_of(self.day, people, [self.visit], {}, now=self.now, terms=self.terms)
+        )
+        engineers = {engineer.id: engineer for engineer in problem.engineers}
+        found = {}
+        for technician in people:
+            engineer = engineers.get(str(technician.id))
+            cannot = self._cannot(technician, problem, works=engineer is not None)
+            if cannot is not None:
+                found[technician.id] = _Against((cannot,), rules=False)
+            elif engineer and (rules := between(problem, engineer, problem.visits[0])):
+                found[technician.id] = _Against(rules, rules=True)
+        return found
 
     def _on_roads(
         self,
         best: Sequence[tuple[tuple[bool, bool, int], Technician, "_Ranked"]],
-        rows: dict[UUID, list[Visit]],
+        rows: dict[UUID, list[VisitLine]],
         vans: dict[UUID, dict[str, int]],
     ) -> list[tuple[tuple[bool, bool, int], Technician, "_Ranked"]]:
         """Return the best by the model once more, with the router's ways in their days."""
@@ -167,7 +203,7 @@ class _Held:
         return found
 
     def _shown(
-        self, technician: Technician, mine: Sequence[Visit], ranked: "_Ranked", *, judged: bool
+        self, technician: Technician, mine: Sequence[VisitLine], ranked: "_Ranked", *, judged: bool
     ) -> dict[str, Any]:
         hand, glance = ranked.hand, ranked.glance
         placed = None
@@ -182,6 +218,16 @@ class _Held:
         if placed is not None:
             broken += self._of_visit(placed)
             broken += [one for one in placed.broken if not one.standing]
+        return self._line(technician, len(mine), broken, placed, mine)
+
+    def _line(
+        self,
+        technician: Technician,
+        visits: int,
+        broken: Sequence[Finding],
+        placed: Placed | None = None,
+        rows: Sequence[VisitLine] = (),
+    ) -> dict[str, Any]:
         stop = self._mine(placed)
         return {
             "technician_id": technician.id,
@@ -190,29 +236,39 @@ class _Held:
             "added_cost": placed.added_cost if placed else None,
             "added_travel_s": placed.added_travel_s if placed else None,
             "starts_at": self.day.moment(stop.starts_s) if stop else None,
-            "visits": len(mine),
-            "reasons": [self._said(one, technician, mine) for one in broken],
-            "notes": [self._said(one, technician, mine) for one in self._notes(placed)],
+            "visits": visits,
+            "reasons": [self._said(one, technician, rows) for one in broken],
+            "notes": [self._said(one, technician, rows) for one in self._notes(placed)],
         }
 
-    def _rows(self, people: Sequence[Technician]) -> dict[UUID, list[Visit]]:
+    def _rows(self, people: Sequence[Technician]) -> dict[UUID, list[VisitLine]]:
         """Return what else stands on the day, by technician."""
-        query = for_planning().where(
-            Visit.day == self.day.day,
-            Visit.deleted_at.is_(None),
-            Visit.state.in_(OPEN_VISIT),
-            Visit.id != self.visit.id,
-        )
-        if len(people) == 1:
-            query = query.where(Visit.technician_id == people[0].id)
-        rows: dict[UUID, list[Visit]] = {}
-        for row in self.unit.session.scalars(query.order_by(Visit.no)):
+        wanted = Visit.technician_id.in_([one.id for one in people])
+        rows: dict[UUID, list[VisitLine]] = {}
+        for row in lines(self.unit, *self._others(), wanted):
             if row.technician_id is not None:
                 rows.setdefault(row.technician_id, []).append(row)
         return rows
 
+    def _counts(self) -> dict[UUID, int]:
+        """Return how many other visits everybody has on the day."""
+        query = (
+            select(Visit.technician_id, func.count())
+            .where(*self._others())
+            .group_by(Visit.technician_id)
+        )
+        return {who: count for who, count in self.unit.session.execute(query) if who is not None}
+
+    def _others(self) -> list[ColumnElement[bool]]:
+        return [
+            Visit.day == self.day.day,
+            Visit.deleted_at.is_(None),
+            Visit.state.in_(OPEN_VISIT),
+            Visit.id != self.visit.id,
+        ]
+
     def _vans(
-        self, people: Sequence[Technician], rows: Sequence[Visit]
+        self, people: Sequence[Technician], rows: Sequence[VisitLine]
     ) -> dict[UUID, dict[str, int]]:
         """Return what of the parts that are asked for is on each van."""
         wanted = part_ids([*rows, self.visit])
@@ -221,7 +277,7 @@ class _Held:
     def _hand(
         self,
         technician: Technician,
-        rows: Sequence[Visit],
+        rows: Sequence[VisitLine],
         vans: dict[UUID, dict[str, int]],
         seconds: float | None = None,
     ) -> tuple[Hand | None, Finding | None]:
@@ -229,30 +285,40 @@ class _Held:
 
         With `seconds` the ways are the router's, if it tells them within that.
         """
-        visit, name = self.visit, str(self.visit.id)
-        if visit.state in UNDER_WAY:
-            return None, Finding("under_way", name)
-        asked = [*rows, visit]
+        asked = [*rows, self.visit]
         problem = problem_of(self.day, [technician], asked, vans, now=self.now, terms=self.terms)
         if seconds is not None:
             ways = roads().laid(problem, seconds=seconds)
             problem, self.note = ways.problem, ways.note
-        if not problem.engineers:
-            works = self.day.day.weekday() in technician.days
-            away = works and str(technician.id) in self.terms.away
-            return None, Finding("absent" if away else "shift_over" if works else "not_working")
+        if cannot := self._cannot(technician, problem, works=bool(problem.engineers)):
+            return None, cannot
+        return Hand(self._locked(problem), str(self.visit.id)), None
+
+    def _cannot(self, technician: Technician, problem: Problem, *, works: bool) -> Finding | None:
+        """Return why there is no such day of the technician, or no such visit on it."""
+        visit, name = self.visit, str(self.visit.id)
+        if visit.state in UNDER_WAY:
+            return Finding("under_way", name)
+        if not works:
+            meant_to = self.day.day.weekday() in technician.days
+            away = meant_to and str(technician.id) in self.terms.away
+            return Finding("absent" if away else "shift_over" if meant_to else "not_working")
         if all(one.id != name for one in problem.visits):
-            return None, Finding("window_day", name)
+            return Finding("window_day", name)
         if visit.start_locked and visit.day != self.day.day:
-            return None, Finding("locked_day", name)
-        if visit.locked and visit.technician_id is not None:
-            holder = str(visit.technician_id)
-            visits = tuple(
-                replace(one, lock_engineer=holder) if one.id == name else one
-                for one in problem.visits
-            )
-            problem = replace(problem, visits=visits)
-        return Hand(problem, name), None
+            return Finding("locked_day", name)
+        return None
+
+    def _locked(self, problem: Problem) -> Problem:
+        """Return the question with the visit locked to whom the office has settled it with."""
+        holder = self.visit.technician_id
+        if not self.visit.locked or holder is None:
+            return problem
+        visits = tuple(
+            replace(one, lock_engineer=str(holder)) if one.id == str(self.visit.id) else one
+            for one in problem.visits
+        )
+        return replace(problem, visits=visits)
 
     def _of_visit(self, placed: Placed) -> list[Finding]:
         """Return what a day cannot know: that the customer's window was on an earlier day."""
@@ -274,7 +340,7 @@ class _Held:
     def _answer(
         self,
         technician: Technician,
-        rows: Sequence[Visit],
+        rows: Sequence[VisitLine],
         placed: Placed | None,
         more: Sequence[Finding],
     ) -> dict[str, Any]:
@@ -308,7 +374,9 @@ class _Held:
             ],
         }
 
-    def _said(self, one: Finding, technician: Technician, rows: Sequence[Visit]) -> dict[str, Any]:
+    def _said(
+        self, one: Finding, technician: Technician, rows: Sequence[VisitLine]
+    ) -> dict[str, Any]:
         """Return a finding in the reader's words."""
         return said(
             one,
