@@ -15,6 +15,7 @@ from api.queues import QUEUES, rq_sender
 from core.database import bound
 from core.jobs import Clockwork
 from core.settings import SettingsError
+from dispatch.nursery import nursery
 
 
 def main() -> int:
@@ -32,9 +33,12 @@ def main() -> int:
         return 2
     relay = Clockwork(bound(), rq_sender(redis_url)).start()
     try:
+        # RQ forks for each job: what is loaded here is there for all of them.
+        nursery.open(idle_s=None)
         names = [f"fieldwright-{name}" for name in QUEUES]
         Worker(names, connection=Redis.from_url(redis_url), serializer=JSONSerializer).work()
     finally:
+        nursery.close()
         relay.close()
     return 0
 

@@ -19,7 +19,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -407,6 +407,34 @@ def forget_done(database: Database) -> None:
         )
 
 
+class Process(Protocol):
+    """A child with pipes to it, such as `subprocess.Popen` makes."""
+
+    stdin: Any
+    stdout: Any
+    stderr: Any
+
+    def kill(self) -> None:
+        """End it at once."""
+
+    def wait(self) -> int:
+        """Return its exit code when it has ended."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *_: Any) -> None: ...
+
+
+def _started(module: str) -> Process:
+    return subprocess.Popen(  # noqa: S603 - our own module, no shell
+        [sys.executable, "-m", module],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=_ROOT,
+    )
+
+
 def in_child(
     module: str,
     document: bytes,
@@ -414,6 +442,7 @@ def in_child(
     timeout: float,
     on_line: Callable[[bytes], None],
     on_tick: Callable[[], None] = lambda: None,
+    start: Callable[[str], Process] = _started,
 ) -> None:
     """Run `python -m module` with the document on its input and hand over each line it writes.
 
@@ -421,13 +450,7 @@ def in_child(
     second, also while the child is silent. The child is killed at the timeout, and when either
     function raises. Raises RuntimeError with the end of its error output when it fails.
     """
-    with subprocess.Popen(  # noqa: S603 - our own module, no shell
-        [sys.executable, "-m", module],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        cwd=_ROOT,
-    ) as child:
+    with start(module) as child:
         said: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         errors: list[bytes] = []
         threads = [

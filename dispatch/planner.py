@@ -1,29 +1,24 @@
 """A planner that stays: short questions about a plan answered in milliseconds, by a process beside this one.
 
-The compiled search takes 70 MB and a second to load, so it is loaded once, at the first question, in a
-child that each process of ours keeps while it has questions. Problems go over its pipe as they are.
+It is a child of the loaded planner (`dispatch.nursery`) that each process of ours keeps while it has
+questions. Problems go over its pipe as they are.
 """
 
 import atexit
+import contextlib
 import pickle
 import subprocess
-import sys
 import threading
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from dispatch.engine.plan import Plan
 from dispatch.engine.problem import Problem, Visit, Window
+from dispatch.nursery import IDLE_S, LOADING_S, Child, nursery
 from dispatch.pipe import read, write
 
 # Whoever has not answered by then hangs, and is started anew for the next question.
 ANSWER_S = 20.0
-# A machine with its hands full takes its time to load the search.
-LOADING_S = 120.0
-# A planner that nobody has asked for so long gives its memory back.
-IDLE_S = 15 * 60
-_ROOT = Path(__file__).resolve().parent.parent
 
 Answer = tuple[str, Any]
 
@@ -37,7 +32,7 @@ class Planner:
 
     def __init__(self, idle_s: float = IDLE_S) -> None:
         self._lock = threading.Lock()
-        self._child: subprocess.Popen[bytes] | None = None
+        self._child: Child | subprocess.Popen[bytes] | None = None
         self._idle_s = idle_s
         self._idle: threading.Timer | None = None
 
@@ -83,12 +78,7 @@ class Planner:
         if child is None or child.poll() is not None:
             patience_s = LOADING_S
             self._end()
-            child = self._child = subprocess.Popen(
-                [sys.executable, "-m", "dispatch.answers"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                cwd=_ROOT,
-            )
+            child = self._child = nursery.start("dispatch.answers", errors=False)
         assert child.stdin is not None  # noqa: S101
         assert child.stdout is not None  # noqa: S101
         killer = threading.Timer(patience_s, child.kill)
@@ -115,10 +105,8 @@ class Planner:
         if child is None:
             return
         child.kill()
-        for pipe in (child.stdin, child.stdout):
-            if pipe is not None:
-                pipe.close()
-        child.wait()
+        with child, contextlib.suppress(BrokenPipeError):
+            child.wait()
 
 
 # The one of this process.

@@ -8,6 +8,7 @@ from core.actor import Actor
 from core.errors import Invalid
 from core.jobs import in_child
 from core.languages import say
+from dispatch.nursery import nursery
 from people.permissions import require
 
 # Starting the planner, reading, explaining, and trying again where a first plan was not allowed.
@@ -38,6 +39,7 @@ def solve_problem(actor: Actor, problem: dict[str, Any]) -> dict[str, Any]:
             question,
             timeout=PREPARING_S + 2 * MOST_SECONDS + GRACE_S,
             on_line=lambda line: said.append(orjson.loads(line)),
+            start=nursery.start,
         )
     except RuntimeError:
         if not said:

@@ -16,6 +16,7 @@ from dispatch.engine.plan import Cost, Plan, Route, Unplaced
 from dispatch.engine.pricing import priced
 from dispatch.engine.problem import Problem, Visit
 from dispatch.engine.validator import violations
+from dispatch.nursery import nursery
 from dispatch.splitting import parts_of, seam_of, seams
 from dispatch.travel.roads import KNOWN_ONLY_S, Roads
 
@@ -206,6 +207,7 @@ class Search:
                 timeout=PREPARING_S + seconds + GRACE_S,
                 on_line=read,
                 on_tick=tick,
+                start=nursery.start,
             )
         except RuntimeError:
             if "error" not in answer:
