@@ -5,12 +5,8 @@ holder of the lease. RQ, where it runs, carries the row's id and nothing else, s
 doubled message is harmless.
 """
 
-import contextlib
 import os
-import queue
 import random
-import subprocess
-import sys
 import threading
 import time
 import traceback
@@ -18,8 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
-from typing import Any, Protocol, Self, TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -45,8 +40,6 @@ LEASE = timedelta(seconds=60)
 # A message to RQ that led to nothing is sent again after this long.
 RESEND = timedelta(seconds=30)
 DONE_KEPT = timedelta(days=7)
-
-_ROOT = Path(__file__).resolve().parent.parent
 
 
 class Job(Base):
@@ -405,107 +398,6 @@ def forget_done(database: Database) -> None:
         session.execute(
             jobs.delete().where(jobs.c.state == "done", jobs.c.run_at < clock.now() - DONE_KEPT)
         )
-
-
-class Process(Protocol):
-    """A child with pipes to it, such as `subprocess.Popen` makes."""
-
-    stdin: Any
-    stdout: Any
-    stderr: Any
-
-    def kill(self) -> None:
-        """End it at once."""
-
-    def wait(self) -> int:
-        """Return its exit code when it has ended."""
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(self, *_: Any) -> None: ...
-
-
-def _started(module: str) -> Process:
-    return subprocess.Popen(  # noqa: S603 - our own module, no shell
-        [sys.executable, "-m", module],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        cwd=_ROOT,
-    )
-
-
-def in_child(
-    module: str,
-    document: bytes,
-    *,
-    timeout: float,
-    on_line: Callable[[bytes], None],
-    on_tick: Callable[[], None] = lambda: None,
-    start: Callable[[str], Process] = _started,
-) -> None:
-    """Run `python -m module` with the document on its input and hand over each line it writes.
-
-    For work that holds the interpreter's lock or much memory. `on_tick` is called about once a
-    second, also while the child is silent. The child is killed at the timeout, and when either
-    function raises. Raises RuntimeError with the end of its error output when it fails.
-    """
-    with start(module) as child:
-        said: queue.SimpleQueue[bytes] = queue.SimpleQueue()
-        errors: list[bytes] = []
-        threads = [
-            threading.Thread(target=_hear, args=(child.stdout, said), daemon=True),
-            threading.Thread(
-                target=lambda stream: errors.append(stream.read()),
-                args=(child.stderr,),
-                daemon=True,
-            ),
-            threading.Thread(target=_tell, args=(child.stdin, document), daemon=True),
-        ]
-        killer = threading.Timer(timeout, child.kill)
-        killer.start()
-        try:
-            for thread in threads:
-                thread.start()
-            _listen(said, on_line, on_tick)
-            code = child.wait()
-        except BaseException:
-            child.kill()
-            raise
-        finally:
-            killer.cancel()
-        for thread in threads:
-            thread.join()
-    if code != 0:
-        raise RuntimeError(
-            f"{module} ended with {code}: {b''.join(errors)[-2000:].decode(errors='replace')}"
-        )
-
-
-def _tell(stream: Any, document: bytes) -> None:
-    # A child that died does not listen; how it ended is told by its code.
-    with contextlib.suppress(BrokenPipeError), stream:
-        stream.write(document)
-
-
-def _hear(stream: Any, said: "queue.SimpleQueue[bytes]") -> None:
-    for line in stream:
-        said.put(line)
-    said.put(b"")
-
-
-def _listen(
-    said: "queue.SimpleQueue[bytes]", on_line: Callable[[bytes], None], on_tick: Callable[[], None]
-) -> None:
-    while True:
-        try:
-            line = said.get(timeout=1)
-        except queue.Empty:
-            on_tick()
-            continue
-        if not line:
-            return
-        on_line(line)
 
 
 class Clockwork:

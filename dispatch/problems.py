@@ -5,8 +5,8 @@ from typing import Any
 import orjson
 
 from core.actor import Actor
+from core.children import in_child
 from core.errors import Invalid
-from core.jobs import in_child
 from core.languages import say
 from dispatch.nursery import nursery
 from people.permissions import require

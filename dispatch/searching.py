@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 import structlog
 
-from core.jobs import in_child
+from core.children import in_child
 from dispatch.days import Pieces, overdrawn
 from dispatch.engine.codec import plan_from_json, problem_to_json
 from dispatch.engine.explanations import Desk as Explanations

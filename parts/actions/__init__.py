@@ -1,19 +1,14 @@
 """What people do with parts and stock."""
 
 from parts.actions.catalogue import add_part, add_place, assign_van, replace_part
-from parts.actions.ledger import (
-    Consumption,
-    Use,
+from parts.actions.movements import (
     adjust_stock,
-    consume_part,
     correct_transfer,
-    expect_uses,
     open_balance,
     receive_goods,
-    release,
-    reserve,
     transfer_stock,
 )
+from parts.actions.reservations import release, reserve
 from parts.actions.slips import (
     approve_slip,
     create_slip,
@@ -23,6 +18,7 @@ from parts.actions.slips import (
     receive_slip,
     void_slip,
 )
+from parts.actions.uses import Consumption, Use, consume_part, expect_uses
 from parts.actions.vans import propose_replenishment, set_van_level
 
 __all__ = [

@@ -9,8 +9,10 @@ from core.errors import Conflict, Forbidden, Invalid
 from core.ids import new_id, new_label, typed_label
 from core.numbers import next_number
 from core.unit import Unit
+from parts.actions.accounts import Held, hold
 from parts.actions.catalogue import house_place
-from parts.actions.ledger import Held, hold, post, release, reserve
+from parts.actions.ledger import post
+from parts.actions.reservations import release, reserve
 from parts.models import (
     OPEN_SLIP,
     IssueLine,

@@ -12,7 +12,7 @@ import orjson
 import pytest
 
 from bench.planning import a_day
-from core.jobs import in_child
+from core.children import in_child
 from dispatch.engine.codec import problem_to_json
 from dispatch.nursery import Child, Nursery
 
