@@ -24,7 +24,7 @@ from dispatch.engine.solver import explaining_s, solve
 from dispatch.engine.validator import violations
 from dispatch.engine.vroom import BadInput, Question, answered, asked
 from dispatch.engine.vroom.answer import Say, distance_of
-from dispatch.engine.vroom.question import Table
+from dispatch.engine.vroom.shapes import Table
 from dispatch.engine.warm import prepare
 from dispatch.sentences import obstacle
 from dispatch.travel.drives import drives_between, service_of

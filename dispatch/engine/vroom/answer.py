@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from dispatch.engine.plan import Plan, Reason, Relaxation, Rest, Route, Stop, Unplaced
-from dispatch.engine.vroom.question import HOUR_S, Question, Spot, Task, Vehicle
+from dispatch.engine.vroom.question import HOUR_S
+from dispatch.engine.vroom.shapes import Question, Spot, Task, Vehicle
 
 Json = dict[str, Any]
 # From a code and its figures to a sentence.

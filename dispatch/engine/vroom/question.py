@@ -1,10 +1,8 @@
 """From VROOM's JSON to the planner's problem. Nothing is dropped in silence: it is refused, or noted."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
-
-import numpy as np
 
 from dispatch.engine.problem import (
     LARGEST_PENALTY,
@@ -17,7 +15,6 @@ from dispatch.engine.problem import (
     Depot,
     Engineer,
     Matrix,
-    Place,
     Planned,
     Problem,
     StoppingRule,
@@ -25,125 +22,34 @@ from dispatch.engine.problem import (
     Weights,
     Window,
 )
-from dispatch.engine.travel import TravelModel, straight_km, travel_matrix
+from dispatch.engine.vroom.places import Drives, Places, modelled
 from dispatch.engine.vroom.reading import BadInput, Node, told_at
+from dispatch.engine.vroom.shapes import (
+    BREAK,
+    COSTS,
+    DEPOT,
+    JOB,
+    LOCK,
+    OPTIONS,
+    SHIPMENT,
+    STEP,
+    TASK,
+    TOP,
+    VEHICLE,
+    Question,
+    Spot,
+    Task,
+    Vehicle,
+)
 
 DAY_S = 24 * 3600
 HOUR_S = 3600
 MOST_SECONDS = 30
-MOST_PLACES = 2 * MOST_VISITS + 2 * MOST_ENGINEERS
-LARGEST_MATRIX = 7_000
 MOST_WINDOWS = 100
 MOST_AXES = 10
 # VROOM serves as many as it can, those of higher priority first; a drive never weighs against it.
 LEFT_OUT = 100_000
 PER_PRIORITY = 1_000_000
-
-TOP = {"jobs", "shipments", "vehicles", "matrices", "matrix", "depots", "weights", "now", "options"}
-TOP |= {"frozen_until"}
-OPTIONS = {"seconds", "seed", "iterations", "language", "g"}
-PLACE = {"location", "location_index"}
-TASK = {"id", "description", "setup", "service", "time_windows", *PLACE}
-TASK |= {"setup_per_type", "service_per_type"}
-WISHES = {"urgency", "penalty", "due", "promised", "preferred", "forbidden", "only", "group"}
-WISHES |= {"territory", "tools", "parts", "lock", "running", "crew", "after", "gap", "planned"}
-JOB = TASK | WISHES | {"amount", "delivery", "pickup", "skills", "priority", "same_vehicle_as"}
-SHIPMENT = {"pickup", "delivery", "amount", "skills", "priority"}
-VEHICLE = {"id", "profile", "description", "start", "start_index", "end", "end_index", "capacity"}
-VEHICLE |= {
-    "costs",
-    "skills",
-    "type",
-    "time_window",
-    "breaks",
-    "speed_factor",
-    "max_tasks",
-    "steps",
-}
-VEHICLE |= {"max_travel_time", "max_distance", "time_windows", "max_overtime", "skills_until"}
-VEHICLE |= {"territories", "tools", "parts", "max_work_time"}
-BREAK = {"id", "time_windows", "service", "description", "max_load"}
-COSTS = {"fixed", "per_hour", "per_task_hour", "per_km"}
-STEP = {"type", "id", "service_at", "service_after", "service_before"}
-DEPOT = {"id", "service", "time_window", "parts", "tools", "description", *PLACE}
-LOCK = {"vehicle", "start"}
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """Driving seconds and metres between places, and what is to be told about them."""
-
-    seconds: Matrix
-    metres: Matrix | None = None
-    notes: tuple[str, ...] = ()
-
-
-# From places and the name of a profile to a table; a router may stand behind it.
-Drives = Callable[[Sequence[Place], str], Table]
-
-
-def modelled(places: Sequence[Place], _profile: str) -> Table:
-    """Return the table of the stated travel model, the same for every profile."""
-    model = TravelModel()
-    seconds = np.asarray(travel_matrix(places, model), np.int32).reshape(len(places), len(places))
-    metres = np.rint(straight_km(places) * model.detour * 1000).astype(np.int32)
-    return Table(seconds, metres)
-
-
-@dataclass(frozen=True, slots=True)
-class Spot:
-    """Where something is, as the JSON said it."""
-
-    index: int
-    shown: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """A job, pickup or delivery as the JSON names it, beside the visit that it became."""
-
-    type: str
-    id: int | str
-    description: str | None
-    spot: Spot
-    setup: int
-    service: int
-    priority: int
-    delivery: tuple[int, ...] = ()
-    pickup: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Vehicle:
-    """A vehicle as the JSON names it, beside the engineer that it became."""
-
-    id: int | str
-    description: str | None
-    start: Spot | None
-    end: Spot | None
-    capacity: tuple[int, ...]
-    profile: str
-    breaks: tuple[tuple[int | str | None, str | None, Break], ...]
-    costs: Mapping[str, int]
-    max_distance: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """The problem, how long to search, and what the answer needs to speak of it in VROOM's words.
-
-    `base` is the moment in the JSON's clock that is the planner's second 0.
-    """
-
-    problem: Problem
-    stop: StoppingRule
-    seed: int
-    base: int
-    tasks: Mapping[str, Task]
-    vehicles: Mapping[str, Vehicle]
-    depots: tuple[tuple[int | str, Spot], ...]
-    metres: Mapping[str, Matrix | None]
-    notes: tuple[str, ...]
 
 
 def asked(body: Any, drives: Drives = modelled) -> Question:
@@ -156,25 +62,21 @@ def asked(body: Any, drives: Drives = modelled) -> Question:
 
 
 class _Reader:
-    """Reads the JSON once, from the top; places are numbered as they are met."""
+    """Reads the JSON once, from the top."""
 
     def __init__(self, root: Node, drives: Drives) -> None:
         self.root = root
-        self.drives = drives
-        self.notes: list[str] = []
-        self.places: list[Place] = []
-        self.numbers: dict[tuple[float, float], int] = {}
+        self.places = Places(root, drives)
+        # What is to be told beside the answer, of places and of all else.
+        self.notes = self.places.notes
         self.tasks: dict[str, Task] = {}
         self.vehicles: dict[str, Vehicle] = {}
-        self.anywhere = False
         self.base = 0
         self.mixed: list[bool] = []
-        self.own = root.has("matrices") or root.has("matrix")
-        self.size = 0
 
     def question(self) -> Question:
         root = self.root
-        self.note(root.unknown(TOP))
+        self.notes += root.unheeded(TOP)
         jobs = root.maybe("jobs", Node.list, [])
         shipments = root.maybe("shipments", Node.list, [])
         vehicles = root.at("vehicles").list(MOST_ENGINEERS)
@@ -190,8 +92,7 @@ class _Reader:
         if not jobs and not shipments:
             raise BadInput("jobs_missing", "There is neither a job nor a shipment.", "jobs")
         self.base = _base(vehicles, [*jobs, *shipments])
-        tables = self.matrices()
-        self.size = len(next(iter(tables.values()))[0]) if tables else 0
+        tables = self.places.matrices()
         axes = self.axes(vehicles, jobs, shipments)
         self.mixed = _mixed(jobs, shipments, axes)
         visits = [visit for job in jobs for visit in self.job(job.object(), axes)]
@@ -199,7 +100,7 @@ class _Reader:
         engineers = [self.vehicle(one.object(), axes) for one in vehicles]
         depots = [self.depot(one.object()) for one in root.maybe("depots", Node.list, [])]
         self.check_names(visits, jobs)
-        travel, metres, profiles = self.tables(tables, engineers)
+        travel, metres, profiles = self.places.tables(tables, engineers)
         if len(profiles) <= 1:
             engineers = [replace(one, profile=None) for one in engineers]
         engineers = self.priced(engineers)
@@ -234,9 +135,6 @@ class _Reader:
             metres,
             tuple(self.notes),
         )
-
-    def note(self, places: Sequence[str]) -> None:
-        self.notes += [f"{place} means nothing here and was left aside." for place in places]
 
     # Time.
 
@@ -275,96 +173,6 @@ class _Reader:
     def duration(self, node: Node) -> int:
         return node.whole(0, LATEST_S)
 
-    # Places.
-
-    def spot(self, node: Node, point: str = "location", index: str = "location_index") -> Spot:
-        shown: dict[str, Any] = {}
-        number = None
-        if node.has(point):
-            place = self.coordinates(node.get(point))
-            shown[point if point == "location" else "location"] = [place.lng, place.lat]
-            if not self.own:
-                number = self.numbers.setdefault((place.lat, place.lng), len(self.places))
-                if number == len(self.places):
-                    self.places.append(place)
-        if self.own:
-            number = node.at(index).whole(0, max(0, self.size - 1))
-            shown["location_index"] = number
-        if number is None:
-            raise node.refuse(f"{point}_missing", f"{point} is missing, and there are no matrices.")
-        return Spot(number, shown)
-
-    def coordinates(self, node: Node) -> Place:
-        pair = node.list()
-        if len(pair) != 2:
-            raise node.refuse("bad_location", "a location is a longitude and a latitude.")
-        lng, lat = (one.number(-1e9, 1e9) for one in pair)
-        if not (-90 <= lat <= 90 and -180 <= lng <= 180):
-            raise node.refuse("off_the_globe", f"[{lng}, {lat}] is off the globe.")
-        return Place(lat, lng)
-
-    def matrices(self) -> dict[str, tuple[Matrix, Matrix | None]]:
-        if self.root.has("matrix"):
-            return {"car": (self.matrix(self.root.get("matrix")), None)}
-        tables: dict[str, tuple[Matrix, Matrix | None]] = {}
-        for profile, node in self.root.maybe("matrices", lambda n: list(n.members()), []):
-            if node.object().has("costs"):
-                raise node.get("costs").refuse(
-                    "unsupported", "a matrix of costs cannot be planned with; give durations."
-                )
-            seconds = self.matrix(node.at("durations"))
-            metres = node.maybe("distances", lambda n: self.matrix(n, 2**31 - 1))
-            if metres is not None and len(metres) != len(seconds):
-                raise node.refuse("matrix_size", "durations and distances differ in size.")
-            if tables and len(seconds) != len(next(iter(tables.values()))[0]):
-                raise node.refuse("matrix_size", "the matrices are not of one size.")
-            self.note(node.unknown({"durations", "distances", "costs"}))
-            tables[profile] = (seconds, metres)
-        if self.own and not tables:
-            raise self.root.get("matrices").refuse("matrix_missing", "there is no matrix in it.")
-        return tables
-
-    def matrix(self, node: Node, most: int = LATEST_S) -> Matrix:
-        rows = node.list(LARGEST_MATRIX)
-        if not rows:
-            raise node.refuse("matrix_size", "the matrix is empty.")
-        for row in rows:
-            if not isinstance(row.value, list) or len(row.value) != len(rows):
-                raise row.refuse("matrix_size", f"the row must hold {len(rows)} numbers.")
-            for number, cell in enumerate(row.value):
-                if type(cell) is not int or not 0 <= cell <= most:
-                    Node(cell, f"{row.place}[{number}]").whole(0, most)
-        return np.array(node.value, np.int32)
-
-    def tables(
-        self, given: Mapping[str, tuple[Matrix, Matrix | None]], engineers: Sequence[Engineer]
-    ) -> tuple[Matrix, dict[str, Matrix | None], dict[str, Matrix]]:
-        """Return the usual matrix, metres by profile and seconds by profile."""
-        profiles = list(dict.fromkeys(str(one.profile) for one in engineers))
-        seconds: dict[str, Matrix] = {}
-        metres: dict[str, Matrix | None] = {}
-        for profile in profiles:
-            if self.own:
-                if profile not in given:
-                    raise BadInput(
-                        "matrix_missing",
-                        f"There is no matrix for the profile {profile}.",
-                        "matrices",
-                    )
-                seconds[profile], metres[profile] = given[profile]
-            else:
-                table = self.drives(self.places, profile)
-                self.notes += [note for note in table.notes if note not in self.notes]
-                seconds[profile], metres[profile] = table.seconds, table.metres
-        if self.anywhere:
-            # A place from which everything is at hand, for vehicles that begin where their work is.
-            seconds = {name: np.pad(table, ((0, 1), (0, 1))) for name, table in seconds.items()}
-            metres = {
-                name: None if table is None else np.pad(table, ((0, 1), (0, 1)))
-                for name, table in metres.items()
-            }
-        return next(iter(seconds.values())), metres, seconds
-
     # Work.
 
     def axes(
@@ -397,7 +205,7 @@ class _Reader:
         return dict.fromkeys(sorted(node.names()), 1)
 
     def job(self, node: Node, axes: int) -> list[Visit]:
-        self.note(node.unknown(JOB))
+        self.notes += node.unheeded(JOB)
         task = self.task(node, "job")
         none = (0,) * axes
         out = node.maybe("delivery", self.amount, node.maybe("amount", self.amount, none)) or none
@@ -446,7 +254,7 @@ class _Reader:
             type=kind,
             id=node.at("id").id(),
             description=node.maybe("description", Node.text),
-            spot=self.spot(node),
+            spot=self.places.spot(node),
             setup=node.maybe("setup", self.duration, 0),
             service=node.maybe("service", self.duration, 0),
             priority=priority,
@@ -473,23 +281,23 @@ class _Reader:
             return None
         lock = node.get("lock").object()
         if key == "vehicle":
-            self.note(lock.unknown(LOCK))
+            self.notes += lock.unheeded(LOCK)
             return lock.maybe("vehicle", lambda n: str(n.id()))
         return lock.maybe("start", self.moment)
 
     def planned(self, node: Node) -> Planned:
-        self.note(node.unknown(LOCK))
+        self.notes += node.unheeded(LOCK)
         return Planned(str(node.at("vehicle").id()), self.moment(node.at("start")))
 
     def shipment(self, node: Node, axes: int) -> list[Visit]:
-        self.note(node.unknown(SHIPMENT))
+        self.notes += node.unheeded(SHIPMENT)
         priority = node.maybe("priority", lambda n: n.whole(0, 100), 0)
         amount = node.maybe("amount", self.amount, (0,) * axes) or (0,) * axes
         penalty = (LEFT_OUT + PER_PRIORITY * int(priority)) // 2
         pickup, delivery = node.at("pickup").object(), node.at("delivery").object()
         visits = []
         for part, kind, sign in ((pickup, "pickup", 1), (delivery, "delivery", -1)):
-            self.note(part.unknown(TASK))
+            self.notes += part.unheeded(TASK)
             task = self.task(part, kind, int(priority))
             self.keep(
                 replace(task, pickup=amount) if sign > 0 else replace(task, delivery=amount), part
@@ -516,20 +324,20 @@ class _Reader:
     # People.
 
     def vehicle(self, node: Node, axes: int) -> Engineer:
-        self.note(node.unknown(VEHICLE))
+        self.notes += node.unheeded(VEHICLE)
         name = node.at("id").id()
         if str(name) in self.vehicles:
             raise node.get("id").refuse("duplicate_id", f"the vehicle {name} is there twice.")
         ends = {"start": None, "end": None} | {
-            key: self.spot(node, key, f"{key}_index")
+            key: self.places.spot(node, key, f"{key}_index")
             for key in ("start", "end")
-            if node.has(f"{key}_index" if self.own else key)
+            if node.has(f"{key}_index" if self.places.own else key)
         }
         start, end = ends["start"], ends["end"]
         if start is None and end is None:
             raise node.refuse("start_missing", "a vehicle needs a start or an end.")
         if start is None:
-            self.anywhere = True
+            self.places.anywhere = True
         shifts = self.shifts(node)
         breaks = tuple(
             self.pause(one.object(), shifts) for one in node.maybe("breaks", Node.list, [])
@@ -581,7 +389,7 @@ class _Reader:
     def pause(
         self, node: Node, shifts: Sequence[Window]
     ) -> tuple[int | str | None, str | None, Break]:
-        self.note(node.unknown(BREAK))
+        self.notes += node.unheeded(BREAK)
         if node.has("max_load"):
             raise node.get("max_load").refuse(
                 "unsupported", "the load at a break cannot be bounded."
@@ -599,7 +407,7 @@ class _Reader:
         costs = {"fixed": 0, "per_hour": HOUR_S, "per_task_hour": 0, "per_km": 0}
         if node.has("costs"):
             given = node.get("costs").object()
-            self.note(given.unknown(COSTS))
+            self.notes += given.unheeded(COSTS)
             costs |= {
                 key: given.get(key).whole(0, LARGEST_PENALTY) for key in COSTS if given.has(key)
             }
@@ -614,7 +422,7 @@ class _Reader:
         for key in ("per_km", "per_task_hour"):
             if any(one.costs[key] for one in self.vehicles.values()):
                 self.notes.append(f"costs.{key} count in the answer's costs, not in the search.")
-        last = self.anywhere_index()
+        last = self.places.anywhere_index()
         return [
             replace(
                 one,
@@ -627,12 +435,9 @@ class _Reader:
             for one in engineers
         ]
 
-    def anywhere_index(self) -> int:
-        return self.size if self.own else len(self.places)
-
     def depot(self, node: Node) -> tuple[Depot, int | str, Spot]:
-        self.note(node.unknown(DEPOT))
-        spot = self.spot(node)
+        self.notes += node.unheeded(DEPOT)
+        spot = self.places.spot(node)
         with told_at(node.place):
             depot = Depot(
                 place=spot.index,
@@ -716,7 +521,7 @@ class _Reader:
             at, time = engineer.start, engineer.shifts[0].from_s
             table = profiles.get(engineer.profile or "", travel)
             for step in node.get("steps").list():
-                self.note(step.object().unknown(STEP))
+                self.notes += step.object().unheeded(STEP)
                 kind = step.at("type").text()
                 if kind not in ("start", "end", "break", "job", "pickup", "delivery"):
                     raise step.get("type").refuse("unknown_step", f"{kind} is no type of step.")
@@ -736,7 +541,7 @@ class _Reader:
 
     def options(self) -> tuple[StoppingRule, int]:
         node = self.root.maybe("options", Node.object, Node({}, "options"))
-        self.note(node.unknown(OPTIONS))
+        self.notes += node.unheeded(OPTIONS)
         node.maybe("language", Node.text)
         seconds = node.maybe("seconds", lambda n: n.number(0.05, MOST_SECONDS), 3.0)
         iterations = node.maybe("iterations", lambda n: n.whole(1, 10_000_000))

@@ -66,10 +66,11 @@ class Node:
             raise self.refuse("not_an_object", "it must be an object.")
         return self
 
-    def unknown(self, known: Collection[str]) -> list[str]:
-        """Return the places of members that mean nothing here."""
+    def unheeded(self, known: Collection[str]) -> list[str]:
+        """Return what is to be said of members that mean nothing here."""
         names = [key for key in self.object().value if key not in known]
-        return [f"{self.place}.{name}" if self.place else name for name in names]
+        places = [f"{self.place}.{name}" if self.place else name for name in names]
+        return [f"{place} means nothing here and was left aside." for place in places]
 
     def list(self, most: int = 10_000) -> list["Node"]:
         """Return the members of a list."""
