@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from dispatch import leaving
 from dispatch.actuals import Learned
 from dispatch.engine.plan import Cost, Plan, ReasonCode, Rest, Route, Stop, Unplaced
 from dispatch.engine.problem import (
@@ -235,7 +236,7 @@ def pieces_of(
     return Pieces(
         places=tuple(places),
         engineers=tuple(engineers),
-        visits=tuple(asked),
+        visits=tuple(leaving.priced(asked, terms.weights, day.ends_s)),
         weights=terms.weights,
         now_s=min(max(0, now_s), day.ends_s),
         frozen_until_s=min(max(0, now_s + terms.frozen_s), day.ends_s) if terms.frozen_s else 0,

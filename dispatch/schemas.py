@@ -95,7 +95,7 @@ class UnplacedVisit(Shape):
 
 
 class RefusedVisit(Shape):
-    """A visit that changed since it was planned and was left as it is."""
+    """A visit that was left as it is: it changed since it was planned, or is locked and had no place."""
 
     visit_id = ident()
     code = text()

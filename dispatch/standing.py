@@ -54,13 +54,15 @@ def overlaid(
 ) -> Plan:
     """Return the plan that runs with a proposal, or with the chosen visits of it, in their place.
 
-    What is not of the proposal stays where it is, and is put off only where it must be.
+    What is not of the proposal stays where it is, and is put off only where it must be. So does what
+    the office has locked to somebody: a proposal that has no room for it does not take it away.
     """
     visits = {visit.id: visit for visit in problem.visits}
     engineers = {engineer.id: engineer for engineer in problem.engineers}
     scope = {stop.visit_id for route in proposal.routes for stop in route.stops}
     scope |= {left.visit_id for left in proposal.unplaced}
     scope &= visits.keys()
+    scope -= {left.visit_id for left in proposal.unplaced if is_settled(visits, left.visit_id)}
     if chosen is not None:
         scope &= set(chosen)
     offered = {route.engineer_id: route for route in proposal.routes}
@@ -88,11 +90,22 @@ def overlaid(
     return with_cost(problem, tuple(routes))
 
 
+def is_settled(visits: Mapping[str, Visit], visit_id: str) -> bool:
+    """Tell whether the office has locked a visit to somebody who is there, or to its hour."""
+    visit = visits.get(visit_id)
+    if visit is None:
+        return False
+    return visit.lock_engineer is not None or (
+        visit.lock_start_s is not None and visit.planned is not None
+    )
+
+
 def _slips(problem: Problem, engineer: Engineer, route: Route) -> bool:
     """Tell whether a route that was worked out a while ago is left for a little later than it says."""
     late = engineer.shifts[0].from_s - route.leaves_s
+    first = route.stops[0].visit_id if route.stops else None
     return 0 < late <= UNTOLD_S and all(
-        not visit.running for visit in problem.visits if visit.id == route.stops[0].visit_id
+        not visit.running for visit in problem.visits if visit.id == first
     )
 
 

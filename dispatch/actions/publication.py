@@ -15,7 +15,7 @@ from dispatch.events import PlanPublished
 from dispatch.models import DayPlan, PlanState
 from dispatch.queries import plan_for, today_of
 from dispatch.sentences import said
-from dispatch.standing import fresh_breaks, overlaid, standing
+from dispatch.standing import fresh_breaks, is_settled, overlaid, standing
 from work.actions import place_visit
 from work.actions.orders import refresh_order
 from work.models import OPEN_VISIT, UNDER_WAY, WAITING, Visit, VisitState, WorkOrder
@@ -24,6 +24,7 @@ Refused = list[dict[str, Any]]
 # What the office has not given out, or the engineer has not answered to.
 UNDECIDED = frozenset({VisitState.PROPOSED, VisitState.CONFIRMED, VisitState.DECLINED})
 MOST_TOLD = 20
+STAYS = "This visit is locked, and the plan has no room for it; it was left as it is."
 
 
 def publish_plan(
@@ -64,6 +65,10 @@ def publish_plan(
     }
     if ready and (len(ready) < len(places) or _is_joined(unit, plan)):
         _check_part(unit, plan, ready.keys())
+    for name in _settled(unit, plan, [rows[name] for name, place in ready.items() if not place]):
+        # What the office has settled is not undone because the plan has no room for it.
+        del ready[name]
+        refused.append({"visit_id": name, "code": "locked", "message": STAYS})
     orders = {rows[name].order_id for name in ready}
     unit.expect(WorkOrder, orders, lock=True)
     unit.expect_rows(Visit.order_id, orders)
@@ -141,6 +146,21 @@ def _is_of(row: Visit, first: date, last: date, today: date, refused: Refused) -
         }
     )
     return False
+
+
+def _settled(unit: Unit, plan: DayPlan, left_out: Sequence[Visit]) -> set[str]:
+    """Return which of the visits that the plan leaves out stay where the office has locked them."""
+    today = today_of(unit)
+    locked = {
+        str(row.id)
+        for row in left_out
+        if (row.locked or row.start_locked) and row.day is not None and row.day >= today
+    }
+    if not locked:
+        return locked
+    pieces = laid_out(unit, days_at(unit, plan.day, plan.days)).pieces()
+    asked = {visit.id: visit for visit in pieces.visits}
+    return {name for name in locked if is_settled(asked, name)}
 
 
 def _is_joined(unit: Unit, plan: DayPlan) -> bool:

@@ -1,5 +1,8 @@
 """Proposals side by side: what moves, what is new, what it costs and gains, by the validator's own prices."""
 
+from datetime import timedelta
+from typing import Any
+
 import pytest
 
 from core.errors import Conflict, Invalid
@@ -8,7 +11,8 @@ from core.unit import perform, reading
 from dispatch import actions as dispatch
 from dispatch.comparisons import comparison
 from dispatch.models import DayPlan
-from tests.dispatch.standing_days import a_day, at, standing
+from tests.dispatch.standing_days import a_day, standing
+from tests.dispatch.standing_days import at as moment
 from tests.dispatch.test_publication import proposal
 from tests.makers import Maker
 
@@ -46,7 +50,7 @@ def test_a_proposal_beside_the_plan_that_runs_says_what_becomes_of_each_visit(ma
     }
     assert found["Pump"][1]["name"] == "Ann"
     assert found["Pump"][2]["name"] == "Ben"
-    assert found["Valve"][2]["starts_at"] == at(10)
+    assert found["Valve"][2]["starts_at"] == moment(10)
     assert found["Leak"][1] is None
     assert column["moved"] == 2
     assert (said["before"]["placed"], column["sums"]["placed"]) == (4, 4)
@@ -90,7 +94,7 @@ def test_what_a_proposal_would_break_by_now_is_said(make: Maker) -> None:
     perform(
         make.system,
         lambda unit: dispatch.note_absence(
-            unit, technician_id=ann.id, kind="sick", begins_at=at(8), ends_at=at(12)
+            unit, technician_id=ann.id, kind="sick", begins_at=moment(8), ends_at=moment(12)
         ),
     )
     [column] = compared(make, plan)["plans"]
@@ -107,3 +111,33 @@ def test_plans_without_an_answer_of_other_days_or_too_many_are_refused(make: Mak
         compared(make, *[plan] * 5)
     with pytest.raises(Exception, match="No such plan"), reading(make.system) as unit:
         comparison(unit, [new_id()])
+
+
+def test_a_proposal_that_empties_a_day_is_compared_while_that_day_begins(
+    make: Maker, at: Any
+) -> None:
+    ann, ben = make.technician("Ann"), make.technician("Ben")
+    plan = proposal(make, {ben: [(standing(make, ann, 9, "Pump"), 10)]})
+    day, eight = a_day(), moment(8)
+
+    def emptied(unit: Any) -> None:
+        leaves = (eight - timedelta(minutes=5)).isoformat()
+        nobody = {"technician_id": str(ann.id), "day": str(day), "stops": [], "rests": []}
+        nobody |= {"leaves_at": leaves, "returns_at": leaves, "travel_s": 0}
+        nobody |= {"return_travel_s": 0, "work_s": 0}
+        row = unit.must(DayPlan, plan.id, "gone")
+        row.routes = [*row.routes, nobody]
+
+    perform(make.system, emptied)
+    at(eight)
+    [column] = compared(make, plan)["plans"]
+    assert [one["difference"] for one in column["changes"]] == ["moved"]
+
+
+def test_a_locked_visit_without_a_place_in_the_proposal_is_not_among_its_changes(
+    make: Maker,
+) -> None:
+    ann = make.technician("Ann")
+    pump = standing(make, ann, 9, "Pump", locked=True)
+    [column] = compared(make, proposal(make, {}, (pump,)))["plans"]
+    assert (column["changes"], column["sums"]["placed"]) == ([], 1)

@@ -181,3 +181,39 @@ def test_a_plan_of_yesterday_s_prices_is_still_published_whole(make: Maker) -> N
     with reading(make.system) as unit:
         assert unit.must(DayPlan, plan.id, "gone").published_at is not None
     assert at(9) + timedelta(hours=1) == row(make, visit).departs_at
+
+
+def test_a_locked_visit_for_which_there_is_no_room_stays_where_the_office_has_it(
+    make: Maker,
+) -> None:
+    ann = make.technician("Ann")
+    pump = standing(make, ann, 9, "Pump", locked=True)
+    hose = standing(make, ann, 11, "Hose")
+    plan = proposal(make, {}, (pump, hose))
+    published = publish(make, plan)
+    assert (row(make, pump).technician_id, row(make, pump).arrives_at) == (ann.id, at(9))
+    assert row(make, hose).technician_id is None
+    [told] = published.refused
+    assert (told["visit_id"], told["code"]) == (str(pump.id), "locked")
+    assert published.state is PlanState.PUBLISHED
+
+
+def test_a_visit_locked_to_somebody_who_is_away_that_day_is_given_up_with_its_lock(
+    make: Maker,
+) -> None:
+    ann = make.technician("Ann")
+    pump = standing(make, ann, 9, "Pump", locked=True, start_locked=True)
+    perform(
+        make.system,
+        lambda unit: dispatch.note_absence(
+            unit, technician_id=ann.id, kind="sick", begins_at=at(6), ends_at=at(22)
+        ),
+    )
+    publish(make, proposal(make, {}, (pump,)))
+    left = row(make, pump)
+    assert (left.technician_id, left.day, left.locked, left.start_locked) == (
+        None,
+        None,
+        False,
+        False,
+    )

@@ -60,6 +60,9 @@ def place_visit(
     visit.arrives_at, visit.departs_at = arrives_at, departs_at
     visit.travel_s, visit.position = travel_s, position
     visit.state = state
+    if technician_id is None:
+        # There is nobody and no hour any more that it could be locked to.
+        visit.locked = visit.start_locked = False
     unit.record(VisitChanged(visit.id))
 
 
