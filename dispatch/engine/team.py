@@ -1,9 +1,10 @@
 """The workers of a search: one thread a core, for the compiled search holds no lock.
 
 Each worker anneals a solution of its own. Now and then the routes that all have seen are put
-together by set partitioning, and the worst worker goes on from the best solution. Large problems are
-split instead: each worker takes a group of neighbouring routes, and the groups are drawn anew each
-round.
+together by set partitioning, and the worst worker goes on from the best solution. Where only the way
+counts they begin apart, several times, and then mend the best plan: each heats a group of its
+neighbouring routes up and cools them down again. Large problems are split from the beginning: each
+worker takes a group of neighbouring routes, and the groups are drawn anew each round.
 """
 
 import math
@@ -18,6 +19,7 @@ from threading import Lock
 import numpy as np
 
 from dispatch.engine.arrays import Question, State, room_for, routes_of, set_routes
+from dispatch.engine.beginnings import halved
 from dispatch.engine.kernel import chains, plain, search
 from dispatch.engine.kernel import layout as at
 from dispatch.engine.partition import Column, chosen_routes, columns_of
@@ -31,11 +33,17 @@ BLINK = 0.01
 HOT, PLAIN_HOT, COLD = 3.0, 1.0, 0.02
 # With more visits there are fewer steps for each: it begins cooler.
 MANY_VISITS, MANY_HOT = 150, 0.6
+# Long routes settle how many they are while it is warm.
+LONG_ROUTE, LONG_HOT = 16, 2.0
 PART_HOT = 1.5
 # Routes of solutions so much dearer than the best, in visits, are still worth remembering.
 ROOM = 0.3
 # So many of those left out, the dearest first, may take the place of a cheaper one at a time.
 MOST_EXCHANGED = 12
+# Until when each beginning is cooled down, as shares of the search; the rest is for mending, so many
+# times, from a temperature so much lower, in groups of at least so many visits.
+BEGINNINGS = (0.2, 0.4)
+MENDINGS, MENDING_HOT, LEAST_GROUP = 8, 0.5, 40
 STEPS_A_SLICE = 200
 STEPS_AN_ITERATION = 100
 # In a repeatable search the number of workers must not depend on the machine.
@@ -100,7 +108,7 @@ class Team:
         whole = self.question.is_plain and first.memory[at.ABSENT] == 0
         warmest = HOT
         if whole:
-            warmest = PLAIN_HOT if first.memory[at.SEEDS] <= MANY_VISITS else MANY_HOT
+            warmest = self._plain_warmth(first)
         elif split and not self.question.is_plain:
             warmest = PART_HOT
         # Where a plan stands already it is not melted down.
@@ -114,6 +122,8 @@ class Team:
                     self._split_rounds(threads, states, hot, cold)
                 elif split:
                     self._part_rounds(threads, states[0], count, hot, cold)
+                elif whole and not standing and not self.question.memory[at.IS_TIMED]:
+                    self._beginnings(threads, states, hot, cold)
                 else:
                     self._rounds(threads, states, hot, cold)
                 if not self._goes_on(before):
@@ -173,6 +183,14 @@ class Team:
         road = int(memory[at.TOTAL]) - search.penalties(q.memory, memory)
         return max(1.0, float(road / served))
 
+    def _plain_warmth(self, state: State) -> float:
+        """Return how warm a search begins in which only the way counts and all are served."""
+        visits = int(state.memory[at.SEEDS])
+        if visits <= MANY_VISITS:
+            return PLAIN_HOT
+        used = max(1, int(np.count_nonzero(state.length)))
+        return LONG_HOT if visits > LONG_ROUTE * used else MANY_HOT
+
     def _note(self, state: State) -> bool:
         """Keep a worker's best as the team's if it is better."""
         cost = int(state.memory[at.BEST])
@@ -208,12 +226,15 @@ class Team:
         cold: float,
         until: float,
         *,
+        since: float = 0.0,
+        ends: float = 1.0,
         pooled: bool = True,
         question: Question | None = None,
     ) -> None:
         """Let one worker search until that share of the time is over.
 
-        Who is not `pooled` has a part of the problem only, which may be a question of its own.
+        It cools down from the share `since` to the share `ends`. Who is not `pooled` has a part of
+        the problem only, which may be a question of its own.
         """
         q = question or self.question
         room = self._visit_price(state) * ROOM if pooled else -math.inf
@@ -225,11 +246,11 @@ class Team:
                 if self._out_of_time():
                     return
                 share = first + (last - first) * number / slices
-                heat = float(hot * (cold / hot) ** share)
+                heat = float(hot * (cold / hot) ** ((share - since) / (ends - since)))
                 self._search(q, state, heat, ruin, room)
             return
         while (share := self._share()) < until:
-            heat = float(hot * (cold / hot) ** share)
+            heat = float(hot * (cold / hot) ** ((share - since) / (ends - since)))
             self._search(q, state, heat, ruin, room)
             if pooled and self.progress is not None and state.memory[at.BEST] < self.cost:
                 self._note(state)
@@ -285,6 +306,82 @@ class Team:
                 break
         for state in states:
             self._note(state)
+
+    def _beginnings(
+        self, threads: ThreadPoolExecutor, states: list[State], hot: float, cold: float
+    ) -> None:
+        """Cool down several beginnings, each worker for itself, then mend the best of them.
+
+        Most beginnings end in a valley that no later search leaves, and short searches find a good
+        one as often as long ones do.
+        """
+        first = self.best or []
+        since = 0.0
+        again = self.heated > self.began
+        for number, until in enumerate(() if again else BEGINNINGS):
+            jobs = []
+            for k, state in enumerate(states):
+                # One worker once begins with few routes, all others with many.
+                self._adopt(state, first if number + k == 0 else halved(self.question, first))
+                ruin = RUINS[k % len(RUINS)]
+                task = partial(self._anneal, state, ruin, hot, cold, until, since=since, ends=until)
+                jobs.append(threads.submit(task))
+            for job in jobs:
+                job.result()
+            self._count_steps(until)
+            for state in states:
+                self._note(state)
+            since = until
+            if self._out_of_time():
+                return
+        self._mend(threads, states, max(cold, hot * MENDING_HOT), cold, since)
+
+    def _mend(
+        self,
+        threads: ThreadPoolExecutor,
+        states: list[State],
+        hot: float,
+        cold: float,
+        since: float,
+    ) -> None:
+        """Heat groups of neighbouring routes of the best plan up, and keep what has become better.
+
+        After Taillard and Voss, "POPMUSIC: partial optimization metaheuristic under special
+        intensification conditions", in Essays and Surveys in Metaheuristics (2002).
+        """
+        rng = np.random.default_rng(self.seed)
+        visits = int(states[0].memory[at.SEEDS])
+        parts = max(2, min(len(states), visits // LEAST_GROUP))
+        share = (1.0 - since) / MENDINGS
+        for number in range(MENDINGS):
+            begins = since + share * number
+            current = self.best or []
+            groups = self._groups(current, parts, rng.random())
+            jobs = []
+            for k, state in enumerate(states):
+                self._adopt(state, current)
+                self._confine(state, groups == k % parts, k % parts, parts)
+                task = partial(
+                    self._anneal, state, RUINS[k % len(RUINS)], hot, cold, begins + share,
+                    since=begins, ends=begins + share, pooled=False,
+                )  # fmt: skip
+                jobs.append(threads.submit(task))
+            for job in jobs:
+                job.result()
+            self._count_steps(begins + share)
+            mended = [
+                min(states[k::parts], key=lambda state: int(state.memory[at.BEST]))
+                for k in range(min(parts, len(states)))
+            ]
+            mine = [groups == k for k in range(len(mended))]
+            current = self._merged(mended, current, mine, best=True)
+            for state in states:
+                self._free(state)
+            self._adopt(states[0], current)
+            self._note(states[0])
+            self._exchange(states[0])
+            if self._out_of_time():
+                return
 
     def _partition(self, state: State, columns: Sequence[Column]) -> None:
         q = self.question

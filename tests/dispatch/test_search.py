@@ -241,6 +241,21 @@ def test_the_check_of_a_benchmark_sees_what_is_wrong(tmp_path: Path) -> None:
     assert instance.check({"v1": [1], "v2": [1]}).unserved == 2
 
 
+def test_two_ends_of_a_road_that_take_turns_get_an_engineer_each() -> None:
+    # Everything fits on one day, to and fro: eleven times as much driving as two days need.
+    jobs = [
+        visit(f"v{k}", place=k % 2, duration_s=5 * MINUTE, windows=(between(at, at + 0.5),))
+        for k, at in enumerate(9 + 0.5 * n for n in range(12))
+    ]
+    people = [engineer(name, start=2, end=2) for name in ("ann", "bob", "cho")]
+    problem = day(people, jobs, minutes=(0, 20, 10))
+    problem = replace(problem, weights=Weights(balance=0, overtime=0))
+    plan = solve(problem, SHORT, seed=3)
+    assert violations(problem, plan) == []
+    assert plan.cost.travel == 2 * 20 * MINUTE
+    assert plan == solve(problem, SHORT, seed=3)
+
+
 def test_a_search_without_progress_ends_before_its_time() -> None:
     problem = day([engineer()], [visit("a", place=1), visit("b", place=2)])
     solve(problem, SHORT, explain=False)

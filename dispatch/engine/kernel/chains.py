@@ -377,16 +377,25 @@ def idle(q, s, w, kind):
 
 
 @inside
-def choose(q, road, back, s, w, u, noted, stamp, blink, x):
+def rides_too(s, w, v, ridden):
+    """Note that a route has a visit now; return how many routes have had any."""
+    for t in range(ridden):
+        if s[w.riding + t] == v:
+            return ridden
+    s[w.riding + ridden] = v
+    return ridden + 1
+
+
+@inside
+def choose(q, road, back, s, w, u, noted, ridden, stamp, blink, x):
     """Return where a visit costs least: that price with the stop before it, or NOWHERE; and chance."""
     best = q[w.visits + u * w.columns + PENALTY] * PRICE_STEP
     found = NOWHERE
-    many = w.people > MANY_ROUTES
+    many = ridden > MANY_ROUTES
     near = min(NEAR_TRIED, w.near_row) if many else 0
-    rounds = near + noted + w.homes_row if many else w.people
+    rounds = near + noted + w.homes_row if many else ridden
     seen = w.stamps + w.stamps_row
     for t in range(rounds):
-        v = t
         if many:
             if t < near:
                 v = s[w.chain + q[w.near + u * w.near_row + t] * STOP_COLUMNS + RIDE]
@@ -397,8 +406,12 @@ def choose(q, road, back, s, w, u, noted, stamp, blink, x):
             if v < 0 or s[seen + v] == stamp:
                 continue
             s[seen + v] = stamp
-        if s[w.open_routes + v] == 0 or s[w.length + v] == 0:
-            continue
+            if s[w.open_routes + v] == 0 or s[w.length + v] == 0:
+                continue
+        else:
+            v = s[w.riding + t]
+            if s[w.length + v] == 0:
+                continue
         one = noted_on(q, road, back, s, w, u, v)
         if one < best:
             x = turn(x)
@@ -492,13 +505,14 @@ def run(q, drives, turned, s, steps, hot, cold, average, longest, blink, room):
     cooling = (cold / hot) ** (1.0 / max(1, steps))
     heat = hot
     placed = 0
-    used = 0
+    ridden = 0
     link_up(q, road, s, w)
     for v in range(w.people):
         if s[w.length + v] > 0 and s[w.open_routes + v] == 1:
             placed += s[w.length + v]
-            used += 1
-    most = min(longest, placed / max(1, used))
+            s[w.riding + ridden] = v
+            ridden += 1
+    most = min(longest, placed / max(1, ridden))
     s[STEPS] += steps
     for _ in range(steps):
         heat *= cooling
@@ -519,6 +533,9 @@ def run(q, drives, turned, s, steps, hot, cold, average, longest, blink, room):
         x = turn(x)
         seed = s[s[SEEDS_] + int(part(x) * s[SEEDS])]
         x = turn(x)
+        # A step is given up as soon as it has become too dear.
+        limit = before - heat * math.log(1e-300 + part(x))
+        x = turn(x)
         strings = int(1.0 + part(x) * (4.0 * average / (1.0 + most) - 1.0))
         noted = 0
         gone = known
@@ -532,11 +549,15 @@ def run(q, drives, turned, s, steps, hot, cold, average, longest, blink, room):
             noted = touch(s, w, v, noted)
             gone, x = tear(q, road, s, w, v, c, gone, most, x)
         x = sort_absent(q, road, s, w, first, gone, x)
+        for k in range(noted):
+            price += s[w.cost + s[w.touched + k]] - s[w.old_cost + k]
         left = first
         for k in range(first, gone):
+            if price >= limit:
+                break
             u = s[w.absent + k]
             s[STAMP] += 1
-            found, x = choose(q, road, back, s, w, u, noted, s[STAMP], blink, x)
+            found, x = choose(q, road, back, s, w, u, noted, ridden, s[STAMP], blink, x)
             if found == NOWHERE:
                 s[w.absent + left] = u
                 left += 1
@@ -545,12 +566,12 @@ def run(q, drives, turned, s, steps, hot, cold, average, longest, blink, room):
             a = found & (PRICE_STEP - 1)
             v = s[w.chain + a * STOP_COLUMNS + RIDE]
             noted = touch(s, w, v, noted)
+            if s[w.length + v] == 0:
+                ridden = rides_too(s, w, v, ridden)
             put_in(q, road, back, s, w, u, v, a, found // PRICE_STEP)
-        s[ABSENT] = left
-        for k in range(noted):
-            price += s[w.cost + s[w.touched + k]] - s[w.old_cost + k]
-        x = turn(x)
-        if price < before or price - before < -heat * math.log(1e-300 + part(x)):
+            price += found // PRICE_STEP
+        if price < limit:
+            s[ABSENT] = left
             accepted += 1
             accept(q, s, w, noted, price, room)
         else:

@@ -64,6 +64,7 @@ from dispatch.engine.kernel.layout import (
     VERSION_,
     VISIT_COUNT,
     VISITS_,
+    WAITING_,
     WHERE_,
     WORK_,
 )
@@ -148,6 +149,7 @@ class Ways(NamedTuple):
     spare: int
     notes: int
     notes_row: int
+    riding: int
 
 
 @native
@@ -170,6 +172,7 @@ def ways(q, drives, s):
         s[VERSION_], s[OLD_VERSION_], s[KNOWN_VERSION_], s[KNOWN_COST_], s[KNOWN_PLACE_],
         s[KNOWN_VERSION_ + 1],
         q[KINDS], s[CHAIN_], s[LOG_], s[LOG_AT_], s[SPARE_], s[NOTES_], s[NOTES_ + 1],
+        s[WAITING_],
     )  # fmt: skip
 
 
