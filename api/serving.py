@@ -7,10 +7,13 @@ first download in pages, the next request is only a moment away.
 
 import select
 import socket
+import threading
 import time
 from typing import Any
 
 from gunicorn.workers.gthread import TConn, ThreadWorker
+
+from sync.streams import watcher
 
 # A thread that waits in vain is one that nobody else wanted: with requests in the queue none waits.
 LINGER_MS = 20
@@ -30,6 +33,16 @@ class LingeringWorker(ThreadWorker):
         time.sleep(min(self.nr_conns * LATER_S, LATEST_S))
         super().accept(listener)
 
+    def handle_exit(self, sig: Any, frame: Any) -> None:
+        """Stop when what is being answered has been; streams, which have no end, end now."""
+        _end_streams()
+        super().handle_exit(sig, frame)
+
+    def handle_quit(self, sig: Any, frame: Any) -> None:
+        """Stop soon; a thread that tells a stream would hold the process until it is killed."""
+        _end_streams()
+        super().handle_quit(sig, frame)
+
     def handle(self, conn: TConn) -> Any:
         """Answer the request that is there, and those that follow at its heels."""
         while True:
@@ -48,3 +61,8 @@ class LingeringWorker(ThreadWorker):
         poll = select.poll()
         poll.register(conn.sock, select.POLLIN)
         return bool(poll.poll(LINGER_MS))
+
+
+def _end_streams() -> None:
+    # A signal comes in the middle of anything, perhaps with the watcher's lock in this thread's hands.
+    threading.Thread(target=watcher.stop, name="end of streams", daemon=True).start()

@@ -1,6 +1,7 @@
 """A real server keeps its threads with those who go on speaking, and has one for everybody else."""
 
 import http.client
+import json
 import signal
 import socket
 from collections.abc import Iterator
@@ -9,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from core.database import Database
+from core.ids import new_id
+from tests.makers import PASSWORD, Maker
 from tests.sync.test_killed import PATIENCE_S, Server
 
 ASK = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
@@ -80,5 +83,27 @@ def test_a_server_that_is_told_to_stop_stops_though_phones_keep_their_lines(serv
     assert server.process is not None
     server.process.send_signal(signal.SIGTERM)
     assert server.process.wait(PATIENCE_S) == 0
+    line.close()
+    server.start()
+
+
+@pytest.mark.parametrize("told", [signal.SIGTERM, signal.SIGINT])
+def test_a_server_that_is_told_to_stop_stops_though_a_phone_listens(
+    server: Server, make: Maker, told: signal.Signals
+) -> None:
+    account = make.account("technician")
+    make.technician(account=account)
+    card = {"id": str(new_id()), "name": "P", "platform": "t", "app_version": "1", "schema": 2}
+    said = json.dumps({"email": account.email, "password": PASSWORD, "device": card}).encode()
+    _, _, answer = server.ask("POST", "/v1/session", said, Content_Type="application/json")
+    token = json.loads(answer)["access_token"]
+    line = http.client.HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE_S)
+    line.request("GET", "/v1/sync/stream", headers={"Authorization": f"Bearer {token}"})
+    stream = line.getresponse()
+    assert stream.readline() == b"retry: 5000\n"
+    assert server.process is not None
+    server.process.send_signal(told)
+    # Whoever is still there after thirty seconds is killed.
+    assert server.process.wait(20) == 0
     line.close()
     server.start()
