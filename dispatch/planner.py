@@ -21,6 +21,8 @@ from dispatch.pipe import read, write
 ANSWER_S = 20.0
 # A machine with its hands full takes its time to load the search.
 LOADING_S = 120.0
+# Whoever asks waits so long for the questions before: a reader's transaction is open meanwhile.
+TURN_S = 10.0
 # A planner that nobody has asked for so long gives its memory back.
 IDLE_S = 15 * 60
 _ROOT = Path(__file__).resolve().parent.parent
@@ -46,13 +48,17 @@ class Planner:
 
         Raises ProblemError as the planner does, NotReady when it cannot answer now.
         """
-        with self._lock:
-            try:
-                kind, answer = self._asked((question, given))
-            except (OSError, EOFError, pickle.UnpicklingError) as error:
-                self._end()
-                raise NotReady(f"The planner has gone: {error}") from error
+        if not self._lock.acquire(timeout=TURN_S):
+            raise NotReady("The planner is still loading, or answers others.")
+        try:
+            kind, answer = self._asked((question, given))
+        except (OSError, EOFError, pickle.UnpicklingError) as error:
+            self._end()
+            raise NotReady(f"The planner has gone: {error}") from error
+        else:
             self._rest()
+        finally:
+            self._lock.release()
         if kind == "cold":
             raise NotReady("The search is still to be compiled.")
         if kind == "error":
