@@ -81,6 +81,22 @@ def test_the_parts_of_one_van_are_not_used_on_two_days(make: Maker) -> None:
     ]
 
 
+def test_who_is_near_does_not_use_one_seal_on_three_days_while_many_vans_have_one(
+    make: Maker,
+) -> None:
+    # The dearer it is to send one more, the oftener the plan comes back to those before.
+    vans = [make.technician(home_lat=31.25 + 0.04 * number, home_lng=121.5) for number in range(9)]
+    seal = make.part()
+    for van in vans:
+        make.stock(van.van_place_id, seal, 1)
+    needs = [{"part_id": seal.id, "qty": 1}]
+    for _ in vans:
+        make.visit(order=make.order(parts=needs), duration_min=60)
+    hands = [who for who, _ in placed(planned(make, days=3)).values()]
+    assert len(hands) == len(set(hands)), "a seal was used twice"
+    assert len(hands) >= 8, "seals stay in their vans, and visits wait"
+
+
 def test_for_chosen_technicians_the_visits_of_others_stay_where_they_are(make: Maker) -> None:
     ann, ben = make.technician("Ann"), make.technician("Ben")
     bens = standing(make, ben, 9, "Pump")
