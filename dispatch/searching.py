@@ -154,14 +154,14 @@ class Search:
         return laid.problem
 
     def _solved(self, pieces: Pieces, seconds: float, from_: int, to: int) -> Plan:
-        problem = self._laid(pieces)
+        problem = full = self._laid(pieces)
         for number in range(MOST_VAN_TRIES + 1):
             plan = self._asked(problem, seconds, from_, to)
             broken = violations(problem, plan)
             if broken:
                 log.error("a plan broke a rule", rule=broken[0].rule.value, finding=str(broken[0]))
                 raise PlanFailed(BROKEN)
-            short = overdrawn(problem, plan)
+            short = overdrawn(full, plan)
             if not short:
                 return plan
             # Again and again somebody else's van may be the one that is used twice.
