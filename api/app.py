@@ -53,7 +53,7 @@ from api.glance import Glance
 from api.headers import common_headers, request_id
 from api.limits import limiter
 from api.timetable import Timetable
-from core import database, jobs
+from core import database, feed, jobs
 from core import files as core_files
 from core.logs import configure_logs
 from core.settings import Settings, from_environment
@@ -139,11 +139,21 @@ class _Api(Api):
                     self, self._app, self._written, name=blp.name, parameters=None
                 )
                 self._written.tag({"name": blp.name, "description": blp.description})
+                if not self._unwritten:
+                    self._write_documents()
         return self._written
 
     @spec.setter
     def spec(self, spec: Any) -> None:
         self._written = spec
+
+    def _write_documents(self) -> None:
+        """Describe the documents that phones hold too, of which no view may speak."""
+        components = self._written.components
+        for entity in feed.BY_NAME.values():
+            name = entity.shape.__name__
+            if name not in components.schemas:
+                components.schema(name, schema=entity.shape)
 
     def register_blueprint(self, blp: Any) -> None:
         """Register the views, and put their documentation off."""

@@ -150,7 +150,8 @@ def out_of_range(error: sa.exc.DBAPIError) -> Response:
         return refused(errors.Invalid("This refers to something that is not there."))
     if state.startswith("22"):
         return refused(errors.Invalid("Some fields are missing or make no sense."))
-    if state in ("55P03", "57014") or "database is locked" in str(error.orig):
+    # A lock, a statement, or a transaction that waited for an answer took too long.
+    if state in ("55P03", "57014", "25P03") or "database is locked" in str(error.orig):
         return refused(
             errors.Busy("We are busy just now. Please try again in a moment.", retry_after=2)
         )

@@ -124,7 +124,7 @@ def _load(shape: type[Shape], part: Any, name: str) -> dict[str, Any]:
     try:
         loaded: dict[str, Any] = shape().load(part)
     except ma.ValidationError as error:
-        fields = {f"{name}.{key}": [str(value)] for key, value in messages_of(error).items()}
+        fields = messages_of(error, name)
         raise Invalid("Some fields are missing or make no sense.", fields=fields) from error
     return loaded
 

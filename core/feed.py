@@ -25,6 +25,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from core import bulk, clock, driver
 from core.ids import new_id, read_id
 from core.models import Base, Number, Synced
+from core.shapes import Shape, renderer
 
 Link = tuple[str, UUID]
 
@@ -39,11 +40,16 @@ class Entity:
     name: str
     model: type[Synced]
     rank: int
-    render: Callable[[Any], dict[str, Any]]
+    shape: type[Shape]
     scopes: Callable[[Any], Iterable[str]]
     links: Callable[[Any], Iterable[Link]]
     # What a row hangs on, such as the order of a comment: where that is held, so is the row.
     parents: Callable[[Any], Iterable[Link]] = lambda _: ()
+    # Makes the shape of a row.
+    render: Callable[[Any], dict[str, Any]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "render", renderer(self.shape))
 
 
 ENTITIES: dict[type, Entity] = {}

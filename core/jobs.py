@@ -5,12 +5,14 @@ holder of the lease. RQ, where it runs, carries the row's id and nothing else, s
 doubled message is harmless.
 """
 
+import functools
 import os
 import random
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -82,6 +84,8 @@ class Task:
     queue: str
     retries: int
     lease: timedelta
+    # So many of them one process works at the same time; the others wait, and leave it to other jobs.
+    at_once: int | None = None
 
 
 TASKS: dict[str, Task] = {}
@@ -94,12 +98,16 @@ def job(
     queue: str = "default",
     retries: int = 5,
     lease: timedelta = LEASE,
+    at_once: int | None = None,
 ) -> Callable[[F], F]:
-    """Declare a job. It is called with the system's actor and its payload, and must bear running twice."""
+    """Declare a job. It is called with the system's actor and its payload, and must bear running twice.
+
+    Of one that takes all of a machine, a process works no more than so many `at_once`.
+    """
 
     def declare(function: F) -> F:
         name = f"{function.__module__}.{function.__name__}"
-        TASKS[name] = Task(name, function, queue, retries, lease)
+        TASKS[name] = Task(name, function, queue, retries, lease, at_once)
         if on is not None:
             LISTENERS.setdefault(on, []).append(name)
         return function
@@ -167,8 +175,15 @@ def enqueue_listeners(connection: sa.Connection, org_id: UUID, events: Iterable[
     return len(rows)
 
 
-def claim(database: Database, by: str, *, limit: int = 1, only: UUID | None = None) -> list[Any]:
-    """Take jobs that are ready or whose lease ran out; each to one claimant."""
+def claim(
+    database: Database,
+    by: str,
+    *,
+    limit: int = 1,
+    only: UUID | None = None,
+    but: Collection[str] = (),
+) -> list[Any]:
+    """Take jobs that are ready or whose lease ran out, `but` none of these names; each to one claimant."""
     now = clock.now()
     query = (
         sa.select(jobs.c.id, jobs.c.name)
@@ -180,6 +195,8 @@ def claim(database: Database, by: str, *, limit: int = 1, only: UUID | None = No
     )
     if only is not None:
         query = query.where(jobs.c.id == only)
+    if but:
+        query = query.where(jobs.c.name.not_in(but))
     with database.writing() as session, session.begin():
         waiting = session.execute(query.with_for_update(skip_locked=True)).all()
         if not waiting:
@@ -276,6 +293,9 @@ class Runner:
         self._wake = threading.Event()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
+        # How many jobs of each name are under way; guarded, for every thread counts its own off.
+        self._running: Counter[str] = Counter()
+        self._counting = threading.Lock()
 
     def start(self) -> "Runner":
         """Begin to work."""
@@ -300,7 +320,7 @@ class Runner:
             while not self._stop.is_set():
                 free.acquire()
                 try:
-                    rows = claim(self.database, self.name)
+                    rows = claim(self.database, self.name, but=self._full())
                 except sa.exc.SQLAlchemyError:
                     log.exception("could not look at the queue")
                     rows = []
@@ -309,15 +329,32 @@ class Runner:
                     self._wake.wait(POLL.total_seconds())
                     self._wake.clear()
                     continue
-                pool.submit(run, self.database, rows[0], self.name).add_done_callback(
-                    lambda future: _ended(future, free)
-                )
+                with self._counting:
+                    self._running[rows[0].name] += 1
+                try:
+                    future = pool.submit(run, self.database, rows[0], self.name)
+                except RuntimeError:
+                    # The interpreter is about to end; another takes the job when the lease is over.
+                    return
+                future.add_done_callback(functools.partial(self._ended, rows[0].name, free))
 
+    def _full(self) -> list[str]:
+        """Return the jobs of which this process works as many as it may."""
+        with self._counting:
+            return [
+                name
+                for name, count in self._running.items()
+                if name in TASKS and count >= (TASKS[name].at_once or self.threads + 1)
+            ]
 
-def _ended(future: Future[bool], free: threading.Semaphore) -> None:
-    free.release()
-    if error := future.exception():
-        log.error("a job could not be finished", exc_info=error)
+    def _ended(self, name: str, free: threading.Semaphore, future: Future[bool]) -> None:
+        with self._counting:
+            self._running[name] -= 1
+        free.release()
+        # One of the same name may have waited for this.
+        self.wake()
+        if error := future.exception():
+            log.error("a job could not be finished", exc_info=error)
 
 
 def drain(database: Database | None = None, *, limit: int = 1000) -> int:

@@ -540,6 +540,7 @@ def overdrawn(problem: Problem, plan: Plan) -> dict[str, dict[str, int]]:
     """Return what later days may take from the vans, where a plan takes more than there is over its days.
 
     The question knows each day's van as full in the morning; what the day before took is not there.
+    On the first day the planner has looked: what is under way there may need what no van has.
     """
     visits = {visit.id: visit for visit in problem.visits}
     engineers = {engineer.id: engineer for engineer in problem.engineers}
@@ -547,15 +548,16 @@ def overdrawn(problem: Problem, plan: Plan) -> dict[str, dict[str, int]]:
     short: dict[str, dict[str, int]] = {}
     for route in sorted(plan.routes, key=lambda one: who_of(one.engineer_id)[1]):
         who, _ = who_of(route.engineer_id)
+        is_first = who not in left
         stock = left.setdefault(who, dict(engineers[route.engineer_id].parts))
         wanted: dict[str, int] = {}
         for stop in route.stops:
             for part, quantity in visits[stop.visit_id].parts.items():
                 wanted[part] = wanted.get(part, 0) + quantity
-        if any(quantity > stock.get(part, 0) for part, quantity in wanted.items()):
-            short[route.engineer_id] = {part: max(0, number) for part, number in stock.items()}
+        if not is_first and any(quantity > stock.get(part, 0) for part, quantity in wanted.items()):
+            short[route.engineer_id] = dict(stock)
         for part, quantity in wanted.items():
-            stock[part] = stock.get(part, 0) - quantity
+            stock[part] = max(0, stock.get(part, 0) - quantity)
     return short
 
 

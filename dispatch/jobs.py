@@ -30,7 +30,8 @@ class _CalledOffError(Exception):
     """The dispatcher does not want this plan any more."""
 
 
-@job(on=PlanAsked, queue="plans", retries=1, lease=timedelta(minutes=2))
+# A search keeps every core busy: two at once would each find half as much, and many none in time.
+@job(on=PlanAsked, queue="plans", retries=1, lease=timedelta(minutes=2), at_once=1)
 def find_plan(actor: Actor, plan_id: str) -> None:
     """Search for the plan in a process of its own; run twice, it is searched twice and kept once."""
     wanted = UUID(plan_id)

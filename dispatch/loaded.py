@@ -4,6 +4,7 @@
 makes its input, output and error output, and on the last it says its number and how it ended.
 """
 
+import contextlib
 import gc
 import os
 import signal
@@ -86,7 +87,9 @@ def _live(pipes: Sequence[int]) -> int:
         sys.stderr.flush()
     except BrokenPipeError:
         code = code or 1
-    os.write(status, NUMBER.pack(code))
+    # Whoever asked may have gone without waiting for the end.
+    with contextlib.suppress(BrokenPipeError):
+        os.write(status, NUMBER.pack(code))
     return code
 
 

@@ -19,6 +19,8 @@ from dispatch.pipe import read, write
 
 # Whoever has not answered by then hangs, and is started anew for the next question.
 ANSWER_S = 20.0
+# Whoever asks waits so long for the questions before: a reader's transaction is open meanwhile.
+TURN_S = 10.0
 
 Answer = tuple[str, Any]
 
@@ -41,13 +43,17 @@ class Planner:
 
         Raises ProblemError as the planner does, NotReady when it cannot answer now.
         """
-        with self._lock:
-            try:
-                kind, answer = self._asked((question, given))
-            except (OSError, EOFError, pickle.UnpicklingError) as error:
-                self._end()
-                raise NotReady(f"The planner has gone: {error}") from error
+        if not self._lock.acquire(timeout=TURN_S):
+            raise NotReady("The planner is still loading, or answers others.")
+        try:
+            kind, answer = self._asked((question, given))
+        except (OSError, EOFError, pickle.UnpicklingError) as error:
+            self._end()
+            raise NotReady(f"The planner has gone: {error}") from error
+        else:
             self._rest()
+        finally:
+            self._lock.release()
         if kind == "cold":
             raise NotReady("The search is still to be compiled.")
         if kind == "error":

@@ -32,7 +32,13 @@ def solve_problem(actor: Actor, problem: dict[str, Any]) -> dict[str, Any]:
     try:
         question = orjson.dumps(problem)
     except TypeError as error:
-        raise Invalid("This is nested too deeply.", code="not_readable") from error
+        # The writer takes neither; only its words tell which it was.
+        message = (
+            "A whole number is too large."
+            if "Integer" in str(error)
+            else "This is nested too deeply."
+        )
+        raise Invalid(message, code="not_readable") from error
     try:
         in_child(
             "dispatch.solving",

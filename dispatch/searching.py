@@ -1,6 +1,7 @@
 """The search for a plan in a process of its own: in one go, or a large one in parts that are sewn together."""
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -9,7 +10,7 @@ import orjson
 import structlog
 
 from core.children import in_child
-from dispatch.days import Pieces, overdrawn
+from dispatch.days import Pieces, overdrawn, who_of
 from dispatch.engine.codec import plan_from_json, problem_to_json
 from dispatch.engine.explanations import Desk as Explanations
 from dispatch.engine.plan import Cost, Plan, Route, Unplaced
@@ -154,17 +155,19 @@ class Search:
         return laid.problem
 
     def _solved(self, pieces: Pieces, seconds: float, from_: int, to: int) -> Plan:
-        problem = self._laid(pieces)
+        problem = full = self._laid(pieces)
         for number in range(MOST_VAN_TRIES + 1):
             plan = self._asked(problem, seconds, from_, to)
             broken = violations(problem, plan)
             if broken:
                 log.error("a plan broke a rule", rule=broken[0].rule.value, finding=str(broken[0]))
                 raise PlanFailed(BROKEN)
-            short = overdrawn(problem, plan)
+            short = overdrawn(full, plan)
             if not short:
                 return plan
-            problem = _restocked(problem, short, surely=number + 1 == MOST_VAN_TRIES)
+            # Again and again somebody else's van may be the one that is used twice.
+            is_last = number + 1 == MOST_VAN_TRIES
+            problem = _shared_out(problem, plan) if is_last else _restocked(problem, short)
         raise PlanFailed("The plan took more from a van than there is.")
 
     def _asked(self, problem: Problem, seconds: float, from_: int, to: int) -> Plan:
@@ -217,12 +220,40 @@ class Search:
         return plan_from_json(answer["plan"])
 
 
-def _restocked(problem: Problem, short: dict[str, dict[str, int]], *, surely: bool) -> Problem:
-    """Return the question with no more on a later day's van than the days before leave, or with nothing."""
+def _restocked(problem: Problem, short: dict[str, dict[str, int]]) -> Problem:
+    """Return the question with no more on a later day's van than the days before leave."""
     engineers = tuple(
-        replace(one, parts={} if surely else short[one.id]) if one.id in short else one
-        for one in problem.engineers
+        replace(one, parts=short[one.id]) if one.id in short else one for one in problem.engineers
     )
+    return replace(problem, engineers=engineers)
+
+
+def _shared_out(problem: Problem, plan: Plan) -> Problem:
+    """Return the question with each van shared out among its days, as the plan uses it and as far as it goes.
+
+    What is over is there on the first day. Together the days have no more than there is, whatever
+    the next plan makes of them.
+    """
+    visits = {visit.id: visit for visit in problem.visits}
+    used: dict[str, Counter[str]] = {
+        route.engineer_id: sum(
+            (Counter(visits[stop.visit_id].parts) for stop in route.stops), Counter()
+        )
+        for route in plan.routes
+    }
+    by_day = sorted(problem.engineers, key=lambda one: who_of(one.id)[1])
+    vans: dict[str, Counter[str]] = {}
+    shares: dict[str, Counter[str]] = {}
+    first: dict[str, str] = {}
+    for engineer in by_day:
+        who, _ = who_of(engineer.id)
+        van = vans.setdefault(who, Counter(engineer.parts))
+        first.setdefault(who, engineer.id)
+        share = shares[engineer.id] = used.get(engineer.id, Counter()) & van
+        van -= share
+    for who, engineer_id in first.items():
+        shares[engineer_id] += vans[who]
+    engineers = tuple(replace(one, parts=dict(shares[one.id])) for one in problem.engineers)
     return replace(problem, engineers=engineers)
 
 

@@ -251,6 +251,7 @@ def move_views(unit: Unit, transfers: Sequence[StockTransfer]) -> list[dict[str,
         words = {
             "sku": part.sku,
             "name": part.name,
+            "name_zh": part.name_zh,
             "from_place_id": source.id,
             "from_place_name": source.name,
             "to_place_id": target.id,
@@ -294,6 +295,7 @@ def discrepancies(
         | {
             "sku": known[row.part_id].sku,
             "part_name": known[row.part_id].name,
+            "part_name_zh": known[row.part_id].name_zh,
             "van_name": vans[row.van_place_id].name,
             "technician_id": vans[row.van_place_id].technician_id,
         }

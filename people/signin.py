@@ -112,7 +112,7 @@ def _register(unit: Unit, account_id: UUID, given: dict[str, Any]) -> UUID:
         # A phone that changed hands: the app makes a new device id for its next user.
         raise Invalid(
             "This device belongs to another account; sign in with a new device id.",
-            code_hint="device_taken",
+            code="device_taken",
         )
     elif row.state is DeviceState.REVOKED:
         raise DeviceRevoked("This device was cut off by your office.", wipe=True)

@@ -154,7 +154,7 @@ def arguments(
     try:
         return subject, _tolerant(mutation.shape).load(args)
     except ma.ValidationError as error:
-        fields = {str(key): [str(value)] for key, value in messages_of(error).items()}
+        fields = messages_of(error)
         raise Invalid("Some fields are missing or make no sense.", fields=fields) from error
 
 

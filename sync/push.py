@@ -97,8 +97,11 @@ def read(
     if len(mutations) > MOST_MUTATIONS:
         raise TooLarge("At most {limit} mutations at a time.", limit=MOST_MUTATIONS)
     said = [understood(raw, place) for place, raw in enumerate(mutations)]
-    if len({item.id for item in said}) < len(said):
-        raise Invalid("The same mutation stands twice in one batch.")
+    first: dict[UUID, int] = {}
+    for place, item in enumerate(said):
+        if first.setdefault(item.id, place) != place:
+            message = "The same mutation stands twice in one batch."
+            raise Invalid(message, fields={f"mutations.{place}.id": [message]})
     contact = Contact(schema, app_version, unsent, confirmed_seq, offset_of(device_time))
     if contact.skew:
         put_right(said, contact.skew)

@@ -113,13 +113,12 @@ def _looked_into(raw: Any, place: int) -> tuple[dict[str, Any], Invalid | None]:
     try:
         head = EnvelopeHead().load(raw)
     except ma.ValidationError as error:
-        fields = {f"mutations.{place}": [str(messages_of(error))[:500]]}
+        fields = messages_of(error, f"mutations.{place}")
         raise Invalid("A mutation needs an id and a number.", fields=fields) from error
     try:
         return MutationIn().load(raw), None
     except ma.ValidationError as error:
-        fields = {str(key): [str(value)[:500]] for key, value in messages_of(error).items()}
-        problem = Invalid("Some fields are missing or make no sense.", fields=fields)
+        problem = Invalid("Some fields are missing or make no sense.", fields=messages_of(error))
         known = {"type": str(raw.get("type"))[:60], "happened_at": clock.now(), "args": {}}
         return head | known, problem
 

@@ -21,9 +21,27 @@ from core.shapes import (
 MOST_MUTATIONS = 500
 
 
-def messages_of(error: ma.ValidationError) -> dict[str, Any]:
-    """Return what is wrong where."""
-    return error.messages if isinstance(error.messages, dict) else {"body": error.messages}
+LONGEST_MESSAGE = 500
+
+
+def messages_of(error: ma.ValidationError, prefix: str = "") -> dict[str, list[str]]:
+    """Return what is wrong where: sentences by field, a field of a field as `parts.0.qty`."""
+    found: dict[str, list[str]] = {}
+
+    def note(place: str, said: Any) -> None:
+        if isinstance(said, dict):
+            for key, more in said.items():
+                # What is wrong with the whole is said of the place itself.
+                within = "" if key == "_schema" else str(key)
+                note(".".join(filter(None, (place, within))), more)
+            return
+        sentences = said if isinstance(said, list) else [said]
+        found.setdefault(place or "body", []).extend(
+            str(one)[:LONGEST_MESSAGE] for one in sentences
+        )
+
+    note(prefix, error.messages)
+    return found
 
 
 class _Tolerant(Shape):

@@ -9,7 +9,6 @@ from uuid import UUID
 from assets.models import Asset, Customer, FailureCode, Repair, Site
 from assets.schemas import AssetView, CustomerView, FailureCodeView, RepairDoc, SiteView
 from core.feed import Entity, Link, register
-from core.shapes import renderer
 from parts.models import OPEN_SLIP, IssueSlip, Part, SlipState, VanStock
 from parts.schemas import IssueSlipView, PartView, VanStockView
 from people.models import Technician
@@ -118,63 +117,59 @@ register(
         "visit",
         Visit,
         10,
-        renderer(VisitView),
+        VisitView,
         _visit_scopes,
         lambda visit: [("work_order", visit.order_id)],
     )
 )
-register(Entity("work_order", WorkOrder, 20, renderer(OrderView), _nowhere, _order_links))
-register(Entity("comment", Comment, 30, renderer(CommentView), _nowhere, _nothing, _order_of))
-register(Entity("photo", Photo, 30, renderer(PhotoView), _nowhere, _nothing, _order_of))
+register(Entity("work_order", WorkOrder, 20, OrderView, _nowhere, _order_links))
+register(Entity("comment", Comment, 30, CommentView, _nowhere, _nothing, _order_of))
+register(Entity("photo", Photo, 30, PhotoView, _nowhere, _nothing, _order_of))
 register(
     Entity(
         "part_use",
         PartUse,
         30,
-        renderer(PartUseView),
+        PartUseView,
         _nowhere,
         lambda use: [("part", use.part_id)],
         _order_of,
     )
 )
-register(Entity("signoff", SignOff, 30, renderer(SignOffDoc), _nowhere, _nothing, _order_of))
+register(Entity("signoff", SignOff, 30, SignOffDoc, _nowhere, _nothing, _order_of))
 register(
     Entity(
         "time_entry",
         TimeEntry,
         30,
-        renderer(TimeEntryView),
+        TimeEntryView,
         _nowhere,
         _nothing,
         lambda entry: [("visit", entry.visit_id)],
     )
 )
-register(Entity("reading", Reading, 50, renderer(ReadingView), _nowhere, _nothing, _reading_of))
-register(Entity("repair", Repair, 50, renderer(RepairDoc), _nowhere, _nothing))
-register(Entity("asset", Asset, 40, renderer(AssetView), _nowhere, _asset_links))
+register(Entity("reading", Reading, 50, ReadingView, _nowhere, _nothing, _reading_of))
+register(Entity("repair", Repair, 50, RepairDoc, _nowhere, _nothing))
+register(Entity("asset", Asset, 40, AssetView, _nowhere, _asset_links))
 register(
     Entity(
         "site",
         Site,
         50,
-        renderer(SiteView),
+        SiteView,
         _nowhere,
         lambda site: [("customer", site.customer_id)],
     )
 )
-register(Entity("customer", Customer, 60, renderer(CustomerView), _nowhere, _nothing))
-register(Entity("part", Part, 70, renderer(PartView), lambda _: [CATALOGUE], _nothing))
-register(
-    Entity(
-        "failure_code", FailureCode, 70, renderer(FailureCodeView), lambda _: [CATALOGUE], _nothing
-    )
-)
+register(Entity("customer", Customer, 60, CustomerView, _nowhere, _nothing))
+register(Entity("part", Part, 70, PartView, lambda _: [CATALOGUE], _nothing))
+register(Entity("failure_code", FailureCode, 70, FailureCodeView, lambda _: [CATALOGUE], _nothing))
 register(
     Entity(
         "technician",
         Technician,
         70,
-        renderer(TechnicianView),
+        TechnicianView,
         lambda t: technician_scope(t.id),
         _nothing,
     )
@@ -184,18 +179,18 @@ register(
         "van_stock",
         VanStock,
         60,
-        renderer(VanStockView),
+        VanStockView,
         lambda row: technician_scope(row.technician_id),
         lambda row: [("part", row.part_id)],
     )
 )
-register(Entity("issue_slip", IssueSlip, 10, renderer(IssueSlipView), _slip_scopes, _slip_links))
+register(Entity("issue_slip", IssueSlip, 10, IssueSlipView, _slip_scopes, _slip_links))
 register(
     Entity(
         "attention",
         Attention,
         10,
-        renderer(AttentionView),
+        AttentionView,
         lambda row: technician_scope(row.technician_id) if row.state == "open" else [],
         _nothing,
     )

@@ -58,6 +58,13 @@ def test_bad_input_is_refused_in_the_one_format_with_its_place(
     assert place in answer.json["message"] or answer.json["details"]["reason"]
 
 
+def test_a_number_that_no_machine_holds_is_called_so(dispatcher: Visitor) -> None:
+    huge = [PROBLEM["jobs"][0] | {"id": 2**70}]
+    answer = dispatcher.call("POST", "/v1/dispatch/solve", PROBLEM | {"jobs": huge})
+    assert (answer.status_code, answer.json["code"]) == (422, "not_readable")
+    assert answer.json["message"] == "A whole number is too large."
+
+
 def test_more_than_can_be_solved_at_once_is_told_when_to_come_again(
     app: Flask, dispatcher: Visitor
 ) -> None:

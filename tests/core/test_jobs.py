@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -73,6 +73,14 @@ def state_of(database: Database, job: Any) -> str:
     query = sa.select(jobs.jobs.c.state).where(jobs.jobs.c.name == jobs.name_of(job))
     with database.reading() as session:
         return str(session.execute(query).scalar_one())
+
+
+def await_(happened: Callable[[], bool]) -> None:
+    for _ in range(LOOKS):
+        if happened():
+            return
+        time.sleep(LOOK_S)
+    raise AssertionError("It did not happen.")
 
 
 def test_an_event_runs_its_listener_after_the_commit(make: Maker, database: Database) -> None:
@@ -175,13 +183,41 @@ def test_the_runner_of_the_web_process_works_the_queue_by_itself(
     try:
         perform(make.system, lambda unit: unit.enqueue(note, {"order_id": "by itself"}))
         runner.wake()
-        for _ in range(LOOKS):
-            if ran:
-                break
-            time.sleep(LOOK_S)
+        await_(lambda: bool(ran))
     finally:
         runner.close()
     assert ran == ["by itself"]
+
+
+def test_what_takes_a_whole_machine_is_worked_one_at_a_time_and_keeps_no_other_job_waiting(
+    make: Maker, database: Database
+) -> None:
+    going, most, may_end = [0], [0], threading.Event()
+
+    def plan(_: Actor, order_id: str) -> None:
+        going[0] += 1
+        most.append(going[0])
+        may_end.wait(LOOK_S * LOOKS)
+        going[0] -= 1
+        ran.append(order_id)
+
+    declare(plan, at_once=1)
+    declare(note)
+    with unit_of_work(make.system) as unit:
+        for number in range(5):
+            unit.enqueue(plan, {"order_id": str(number)})
+        unit.enqueue(note, {"order_id": "beside them"})
+    runner = jobs.Runner(database, threads=4).start()
+    try:
+        await_(lambda: "beside them" in ran)
+        may_end.set()
+        await_(lambda: len(ran) == 6)
+    finally:
+        may_end.set()
+        runner.close()
+    assert ran[0] == "beside them"
+    assert max(most) == 1, "two searches at once"
+    assert sorted(ran[1:]) == ["0", "1", "2", "3", "4"], "one was lost"
 
 
 @pytest.mark.needs("Redis")

@@ -20,6 +20,7 @@ from tests.dispatch.services import Answer, serving
 from tests.dispatch.standing_days import a_day, at, row, standing
 from tests.makers import Maker
 from work import actions as work
+from work.models import VisitState
 
 
 def planned(make: Maker, **more: Any) -> DayPlan:
@@ -79,6 +80,35 @@ def test_the_parts_of_one_van_are_not_used_on_two_days(make: Maker) -> None:
     assert [reason["code"] for left in plan.unplaced for reason in left["reasons"]] == [
         "part_missing"
     ]
+
+
+def test_who_is_near_does_not_use_one_seal_on_three_days_while_many_vans_have_one(
+    make: Maker,
+) -> None:
+    # The dearer it is to send one more, the oftener the plan comes back to those before.
+    vans = [make.technician(home_lat=31.25 + 0.04 * number, home_lng=121.5) for number in range(9)]
+    seal = make.part()
+    for van in vans:
+        make.stock(van.van_place_id, seal, 1)
+    needs = [{"part_id": seal.id, "qty": 1}]
+    for _ in vans:
+        make.visit(order=make.order(parts=needs), duration_min=60)
+    hands = [who for who, _ in placed(planned(make, days=3)).values()]
+    assert len(hands) == len(set(hands)), "a seal was used twice"
+    assert len(hands) >= 8, "seals stay in their vans, and visits wait"
+
+
+@pytest.mark.parametrize("days", [1, 2])
+def test_work_that_is_under_way_without_the_part_it_needs_keeps_nobody_from_planning(
+    make: Maker, days: int
+) -> None:
+    ann, today = make.technician(), a_day(0)
+    seal = make.part()
+    order = make.order(parts=[{"part_id": seal.id, "qty": 1}])
+    begun = clock.now() - timedelta(minutes=10)
+    make.visit(ann, order=order, day=today, state=VisitState.WORKING, work_started_at=begun)
+    plan = planned(make, day=today, days=days)
+    assert plan.state is PlanState.PROPOSED
 
 
 def test_for_chosen_technicians_the_visits_of_others_stay_where_they_are(make: Maker) -> None:

@@ -1,5 +1,8 @@
 """Something has happened: the least change is proposed at once, within a budget, and nothing is published."""
 
+import signal
+import threading
+import time
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -11,6 +14,7 @@ from core.errors import Conflict, Forbidden, Invalid, NotFound
 from core.ids import new_id
 from core.unit import perform, reading
 from dispatch import actions as dispatch
+from dispatch import planner as planners
 from dispatch import replanning
 from dispatch.days import Day
 from dispatch.models import Absence, DayPlan, PlanKind, PlanState
@@ -341,5 +345,30 @@ def test_a_planner_that_was_killed_is_started_anew_and_one_that_is_gone_says_so(
         with pytest.raises(NotReady):
             mine.ask("no such question")
         assert mine.ask("ready")
+    finally:
+        mine.close()
+
+
+def test_whoever_asks_a_planner_that_others_hold_up_is_told_so_before_long(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(planners, "TURN_S", 0.2)
+    mine = Planner()
+    answers: list[bool] = []
+    try:
+        assert mine.ask("ready")
+        child = mine._child
+        assert child is not None
+        child.send_signal(signal.SIGSTOP)
+        other = threading.Thread(target=lambda: answers.append(mine.ask("ready")))
+        other.start()
+        while not mine._lock.locked():
+            time.sleep(0.01)
+        with pytest.raises(NotReady):
+            mine.ask("ready")
+        child.send_signal(signal.SIGCONT)
+        other.join()
+        assert answers == [True], "whoever was first is answered"
+        assert mine.ask("ready"), "and whoever asks again"
     finally:
         mine.close()

@@ -47,7 +47,7 @@ def test_a_part_is_added_found_and_shown(keeper: Visitor) -> None:
 
 
 def test_goods_move_through_the_house(keeper: Visitor) -> None:
-    part = new_part(keeper)
+    part = new_part(keeper, name_zh="密封圈")
     shelf = keeper.send("POST", "/v1/places", {"kind": "bin", "name": "A1"}, status=201)
     van = keeper.send("POST", "/v1/places", {"kind": "van", "name": "Van 1"}, status=201)
     body = {
@@ -83,6 +83,7 @@ def test_goods_move_through_the_house(keeper: Visitor) -> None:
     ]
     moves = keeper.get(f"/v1/stock/moves?place_id={van['id']}")["items"]
     assert [m["kind"] for m in moves] == ["adjust", "transfer"]
+    assert {(m["name"], m["name_zh"]) for m in moves} == {("Seal", "密封圈")}
     keeper.send("PUT", f"/v1/stock/moves/{adjusted['id']}/correction", {"reason": "miscounted"})
     assert keeper.get(f"/v1/stock?place_id={van['id']}")["items"][0]["on_hand"] == 2
     assert keeper.get("/v1/discrepancies")["items"] == []

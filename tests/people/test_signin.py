@@ -255,7 +255,7 @@ def test_a_phone_that_changed_hands_needs_a_new_device_id(
     }
     answer = enter(client, other.email, device=device)
     assert answer.status_code == 422
-    assert answer.json["details"]["code_hint"] == "device_taken"
+    assert answer.json["code"] == "device_taken"
 
 
 def test_a_revoked_device_is_told_to_wipe_and_what_it_says_is_kept_for_a_person(

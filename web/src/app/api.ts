@@ -385,6 +385,7 @@ export interface Move {
   part_id: string
   sku: string
   name: string
+  name_zh: string | null
   qty: number
   from_place_name: string | null
   to_place_name: string | null
@@ -396,6 +397,7 @@ export interface Discrepancy {
   part_id: string
   sku: string
   part_name: string
+  part_name_zh: string | null
   van_name: string
   qty_open: number
   opened_at: string

@@ -36,6 +36,10 @@ export const door = new Door({
     write: (value) => localStorage.setItem(REFRESHES, value),
   },
   ...(navigator.locks ? { locks: navigator.locks } : {}),
+  // A phone goes on without; its sync state asks for the password when there is time.
+  stranger: () => {
+    if (now.account && !now.client) now = { ...now, stranger: true }
+  },
 })
 const session = new Session(door, localStorage)
 
@@ -43,9 +47,11 @@ interface Home {
   account: Account | null
   client: SyncClient | null
   notice: 'ended' | 'revoked' | null
+  stranger?: boolean
 }
 
 let now = $state.raw<Home>({ account: null, client: null, notice: null })
+let entries = $state(0)
 /** A clock that is off by no more than this is let be, as the server does. */
 const SKEW_MS = 5 * 60_000
 let skew = $state(0)
@@ -60,6 +66,14 @@ export const here = {
   },
   get notice(): Home['notice'] {
     return now.notice
+  },
+  /** Whether the server has forgotten somebody who is in the middle of something. */
+  get stranger(): boolean {
+    return now.stranger ?? false
+  },
+  /** How often somebody has come in; what is shown is asked for anew with each. */
+  get entries(): number {
+    return entries
   },
   get zone(): string | undefined {
     return now.account?.organisation.timezone
@@ -79,6 +93,11 @@ export const here = {
   may(role: Role): boolean {
     return now.account?.roles.includes(role) ?? false
   },
+}
+
+/** Let somebody look on without a session; with the next thing that needs one they are asked again. */
+export function lookOn(): void {
+  now = { ...now, stranger: false }
 }
 
 /** The client of a page that only field workers can open. */
@@ -121,6 +140,7 @@ async function enter(account: Account): Promise<void> {
     })
   }
   now = { account, client, notice: null }
+  entries += 1
   if (!hasChosen() && account.language) await speak(account.language)
 }
 

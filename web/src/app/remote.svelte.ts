@@ -1,3 +1,5 @@
+import { here } from './home.svelte'
+
 /** An answer of the server on its way: the last value stays visible while a newer one is fetched. */
 export interface Remote<T> {
   readonly value: T | undefined
@@ -31,6 +33,7 @@ export function remote<T, D>(depends: () => D, ask: (on: D, signal: AbortSignal)
 
   $effect(() => {
     const on = depends()
+    void here.entries
     void load(on)
     const timer = everyMs === undefined ? undefined : setInterval(() => document.visibilityState === 'visible' && void load(on), everyMs)
     return () => {

@@ -60,33 +60,65 @@ export interface DoorOptions {
   refreshes?: { read(): string | null; write(value: string): void }
   locks?: LockManager
   fetch?: typeof fetch
+  /** Told when the server does not know any more who asks, and the session cannot be renewed. */
+  stranger?(): void
 }
 
 const REFRESH = '/v1/session/refresh'
 const TIMEOUT_MS = 60_000
+/** So many wishes whose answer was lost are remembered, for the one who tells them again. */
+const MOST_UNANSWERED = 20
 /** A stream says something at least every 20 seconds; one that is silent for longer is dead. */
 const SILENCE_MS = 50_000
 
 /** The way to the server: errors in one shape, one refresh of the session at a time. */
 export class Door {
+  /** The keys of wishes that may have been granted without our hearing of it. */
+  private readonly unanswered = new Map<string, string>()
+
   constructor(private readonly options: DoorOptions) {}
 
   async call<T>(method: Method, path: string, ask: Ask = {}): Promise<T> {
     return (await this.reply<T>(method, path, ask)).body
   }
 
-  /** Ask, and return the answer with its headers. */
+  /** Ask, and return the answer with its headers. What is asked again after its answer was lost is done once. */
   async reply<T>(method: Method, path: string, ask: Ask = {}): Promise<Reply<T>> {
-    const stamp = this.options.refreshes?.read() ?? null
-    const key = method === 'GET' || method === 'HEAD' ? undefined : uuidv7()
+    // What phones push carries keys of its own.
+    if (method !== 'POST' || ask.raw || path.startsWith('/v1/sync')) return this.renewing<T>(method, path, ask, uuidv7())
+    const wish = `${path}\n${JSON.stringify(ask.body)}`
+    const key = this.unanswered.get(wish) ?? uuidv7()
+    this.unanswered.delete(wish)
     try {
-      return await this.once<T>(method, path, ask, key)
+      return await this.renewing<T>(method, path, ask, key)
     } catch (error) {
-      const mayRefresh = !path.startsWith('/v1/session') || method === 'GET'
-      if (!(error instanceof Refusal) || error.status !== 401 || !mayRefresh) throw error
-      if (error.code === 'session_ended') throw error
-      await this.refresh(stamp)
-      return this.once<T>(method, path, ask, key)
+      if (isUnheard(error)) this.remember(wish, key)
+      throw error
+    }
+  }
+
+  private remember(wish: string, key: string): void {
+    this.unanswered.set(wish, key)
+    const [oldest] = this.unanswered.keys()
+    if (oldest !== undefined && this.unanswered.size > MOST_UNANSWERED) this.unanswered.delete(oldest)
+  }
+
+  /** Ask, once more with a new session when the old one has run out. */
+  private async renewing<T>(method: Method, path: string, ask: Ask, key?: string): Promise<Reply<T>> {
+    const stamp = this.options.refreshes?.read() ?? null
+    const mayRefresh = !path.startsWith('/v1/session') || method === 'GET'
+    try {
+      try {
+        return await this.once<T>(method, path, ask, key)
+      } catch (error) {
+        if (!(error instanceof Refusal) || error.status !== 401 || !mayRefresh) throw error
+        if (error.code === 'session_ended') throw error
+        await this.refresh(stamp)
+        return await this.once<T>(method, path, ask, key)
+      }
+    } catch (error) {
+      if (mayRefresh && error instanceof Refusal && error.status === 401) this.options.stranger?.()
+      throw error
     }
   }
 
@@ -186,6 +218,11 @@ export class Door {
     }
     throw refusal(response, parsed)
   }
+}
+
+/** Whether it may have been done all the same. */
+function isUnheard(error: unknown): boolean {
+  return error instanceof Unreachable || (error instanceof Refusal && error.status >= 500)
 }
 
 function tell(block: string, hear: (event: string, data: string) => void): void {
