@@ -53,6 +53,11 @@ def steps(said: dict[str, Any], kind: str = "job") -> dict[Any, dict[str, Any]]:
 # The shape of an answer.
 
 
+def test_no_fixed_cost_keeps_a_job_from_being_done() -> None:
+    said = answer(problem([task(1), task(2, 2)], [vehicle(costs={"fixed": 1_000_000_000})]))
+    assert (said["unassigned"], len(steps(said))) == ([], 2)
+
+
 def test_an_answer_has_vroom_s_shape() -> None:
     said = answer(problem([task(7, 1, setup=60, priority=5), task(8, 2, description="Pump")]))
     assert said["code"] == 0

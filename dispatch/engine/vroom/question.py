@@ -50,6 +50,7 @@ MOST_AXES = 10
 # VROOM serves as many as it can, those of higher priority first; a drive never weighs against it.
 LEFT_OUT = 100_000
 PER_PRIORITY = 1_000_000
+LARGEST_FIXED = LARGEST_PENALTY // 2
 
 
 def asked(body: Any, drives: Drives = modelled) -> Question:
@@ -73,6 +74,8 @@ class _Reader:
         self.vehicles: dict[str, Vehicle] = {}
         self.base = 0
         self.mixed: list[bool] = []
+        # What is left out at the price of its priority alone.
+        self.by_priority_alone: set[str] = set()
 
     def question(self) -> Question:
         root = self.root
@@ -104,6 +107,7 @@ class _Reader:
         if len(profiles) <= 1:
             engineers = [replace(one, profile=None) for one in engineers]
         engineers = self.priced(engineers)
+        visits = self.before_costs(visits, engineers)
         weights = self.weights(jobs)
         if any(self.mixed):
             self.notes.append(
@@ -274,6 +278,7 @@ class _Reader:
         if node.has("urgency") and not node.has("priority"):
             return None
         priority = node.maybe("priority", lambda n: n.whole(0, 100), 0)
+        self.by_priority_alone.add(_visit_id("job", node.get("id").id()))
         return LEFT_OUT + PER_PRIORITY * int(priority)
 
     def locked(self, node: Node, key: str) -> Any:
@@ -317,6 +322,7 @@ class _Reader:
                     amount=load,
                     penalty=penalty,
                 )
+            self.by_priority_alone.add(visit.id)
             visits.append(visit)
         first, second = visits
         return [first, replace(second, after=(first.id,), with_engineer_of=first.id)]
@@ -428,11 +434,21 @@ class _Reader:
                 one,
                 start=last if one.start < 0 else one.start,
                 fixed_cost=min(
-                    LARGEST_PENALTY,
+                    LARGEST_FIXED,
                     round(self.vehicles[one.id].costs["fixed"] * HOUR_S / max(rate, 1)),
                 ),
             )
             for one in engineers
+        ]
+
+    def before_costs(self, visits: Sequence[Visit], engineers: Sequence[Engineer]) -> list[Visit]:
+        """Return the visits so dear to leave out that no vehicle's fixed cost keeps one from being made."""
+        fixed = max(engineer.fixed_cost for engineer in engineers)
+        return [
+            replace(visit, penalty=min(LARGEST_PENALTY, visit.penalty + fixed))
+            if visit.id in self.by_priority_alone and visit.penalty is not None
+            else visit
+            for visit in visits
         ]
 
     def depot(self, node: Node) -> tuple[Depot, int | str, Spot]:
