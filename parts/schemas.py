@@ -295,9 +295,9 @@ class SlipFilter(Paged):
 
 
 class Pick(Shape):
-    """What was scanned, how many were taken, and why not all."""
+    """What was scanned, if anything was, how many were taken, and why not all."""
 
-    code = text(default="", most=200)
+    code = text(none=True, most=200)
     qty = number(required=True, least=0, most=MOST_PIECES)
     short_reason = text(none=True, most=500)
 
