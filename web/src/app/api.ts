@@ -385,9 +385,12 @@ export interface Move {
   part_id: string
   sku: string
   name: string
+  name_zh: string | null
   qty: number
-  from_place_name: string | null
-  to_place_name: string | null
+  from_place_name: string
+  from_place_kind: string
+  to_place_name: string
+  to_place_kind: string
   reason: string | null
 }
 
