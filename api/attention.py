@@ -1,5 +1,6 @@
 """What people have to look at, at the REST door."""
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -12,14 +13,20 @@ from core.shapes import Paged, page_of
 from core.unit import Unit
 from sync.retries import retry
 from work import actions, queries
+from work.matters import abouts
 from work.models import Attention
-from work.schemas import AttentionView, Retry, Settlement
+from work.schemas import AttentionDetail, AttentionView, Retry, Settlement
 
 
 def _in_words(unit: Unit, row: Attention) -> dict[str, Any]:
     """Return it in the reader's language; it was written down in English."""
     shown = {name: getattr(row, name) for name in AttentionView._declared_fields}
     return shown | {"message": say(row.message, unit.actor.language)}
+
+
+def _in_full(unit: Unit, rows: Sequence[Attention]) -> list[dict[str, Any]]:
+    about = abouts(unit, rows)
+    return [_in_words(unit, row) | {"about": about.get(row.id)} for row in rows]
 
 
 blp = Blueprint(
@@ -35,12 +42,12 @@ class Attentions(MethodView):
     """What is open."""
 
     @blp.arguments(Paged, location="query")
-    @blp.response(200, page_of(AttentionView))
+    @blp.response(200, page_of(AttentionDetail))
     def get(self, data: dict[str, Any]) -> dict[str, Any]:
-        """List what a person has to look at, newest first."""
+        """List what a person has to look at, newest first, and tell the office what each is about."""
         with reads() as unit:
             found = queries.attention(unit, **data)
-            return {"items": [_in_words(unit, row) for row in found.items], "next": found.next}
+            return {"items": _in_full(unit, found.items), "next": found.next}
 
 
 @blp.route("/<uuid:attention_id>/settlement")

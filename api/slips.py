@@ -108,7 +108,7 @@ class LinePick(MethodView):
     @blp.arguments(Pick)
     @blp.response(200, IssueSlipDetail)
     def put(self, data: dict[str, Any], slip_id: UUID, line_id: UUID) -> Response:
-        """Say what was taken for a line; the scanned code must mean its part or the part's successor."""
+        """Say what was taken for a line; a scanned code must mean its part or the part's successor."""
         return _changes(
             slip_id, lambda unit: actions.pick_line(unit, slip_id, line_id, **data), "slip.pick"
         )

@@ -254,8 +254,10 @@ def move_views(unit: Unit, transfers: Sequence[StockTransfer]) -> list[dict[str,
             "name_zh": part.name_zh,
             "from_place_id": source.id,
             "from_place_name": source.name,
+            "from_place_kind": source.kind,
             "to_place_id": target.id,
             "to_place_name": target.name,
+            "to_place_kind": target.kind,
         }
         views.append({name: getattr(transfer, name) for name in (*copied, *times)} | words)
     return views

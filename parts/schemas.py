@@ -138,8 +138,10 @@ class MoveView(Shape):
     name_zh = text()
     from_place_id = ident()
     from_place_name = text()
+    from_place_kind = text()
     to_place_id = ident()
     to_place_name = text()
+    to_place_kind = text()
     qty = number()
     value_micro = number()
     reason = text(none=True)
@@ -297,9 +299,9 @@ class SlipFilter(Paged):
 
 
 class Pick(Shape):
-    """What was scanned, how many were taken, and why not all."""
+    """What was scanned, if anything was, how many were taken, and why not all."""
 
-    code = text(default="", most=200)
+    code = text(none=True, most=200)
     qty = number(required=True, least=0, most=MOST_PIECES)
     short_reason = text(none=True, most=500)
 

@@ -534,6 +534,23 @@ class AttentionView(Shape):
     created_at = moment()
 
 
+class MatterOf(Shape):
+    """What a matter is about, where that is known: the order or the thing, where it is, and whose word it is."""
+
+    order_id = ident(none=True)
+    order_no = text(none=True)
+    title = text(none=True)
+    customer_name = text(none=True)
+    site_name = text(none=True)
+    technician_name = text(none=True)
+
+
+class AttentionDetail(AttentionView):
+    """Something a person has to look at, with the words that the office needs; phones hold the rows themselves."""
+
+    about = nested(MatterOf, none=True)
+
+
 class Settlement(Shape):
     """Which side a person keeps."""
 

@@ -198,13 +198,14 @@ def pick_line(
     slip_id: UUID,
     line_id: UUID,
     *,
-    code: str = "",
+    code: str | None = None,
     qty: int,
     short_reason: str | None = None,
 ) -> IssueSlip:
-    """Take the pieces of one line off the shelf: the code says that they are the right ones.
+    """Take the pieces of one line off the shelf; a code that was scanned must mean its part.
 
-    A successor's code makes the line one of the successor. Raises NotFound, Invalid for fewer
+    Without one they were picked by hand, and are the part on the line. A successor's code makes
+    the line one of the successor. Raises NotFound, Invalid for fewer
     pieces without a reason, Conflict for a wrong code, too many, or too few on the shelf.
     """
     slip = _worked_on(unit, slip_id)
@@ -221,8 +222,7 @@ def pick_line(
         raise Invalid(
             "Say why fewer were picked than asked for.", fields={"short_reason": ["Missing."]}
         )
-    # Where nothing is left, there is nothing to scan.
-    part = _scanned(unit, asked, code) if qty or code else asked
+    part = _scanned(unit, asked, code) if code and code.strip() else asked
 
     source = place_for(unit, slip.from_place_id)
     held = hold(unit, [(source, asked.id), (source, part.id)])

@@ -123,6 +123,17 @@ def test_a_line_is_picked_by_the_parts_own_code_or_its_successors(
     assert (stocked.on_hand(part=taken), stocked.on_hand(part=left)) == (0, 2)
 
 
+@pytest.mark.parametrize("code", [None, "", "  "])
+def test_a_line_that_is_picked_by_hand_is_of_the_part_on_it(
+    stocked: Store, code: str | None
+) -> None:
+    slip = stocked.slip()
+    stocked.do(actions.approve_slip, slip.id)
+    slip = stocked.do(actions.pick_line, slip.id, line_of(slip), code=code, qty=4)
+    assert slip.lines[0]["qty_picked"] == 4
+    assert slip.lines[0]["part_id"] == str(stocked.part.id)
+
+
 def test_a_wrong_code_says_what_was_scanned_and_what_is_expected(stocked: Store) -> None:
     slip = stocked.slip()
     stocked.do(actions.approve_slip, slip.id)

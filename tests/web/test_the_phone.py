@@ -530,6 +530,48 @@ def test_a_storekeeper_picks_a_slip_by_its_codes(
     assert bao.complaints == []
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_a_storekeeper_without_a_scanner_picks_by_hand_and_a_wrong_code_is_still_refused(
+    make: Maker, somebody: Callable[..., Person]
+) -> None:
+    there = company(make)
+    perform(make.as_technician(there["wang"]), lambda unit: parts_used(unit, there))
+    jobs.drain()
+    page = somebody(PHONE).sign_in(make.account("storekeeper"))
+    page.get_by_role("link", name="Slips").click()
+    page.get_by_role("link", name=re.compile("Proposed")).click()
+    page.get_by_role("button", name="Approve").click()
+    page.get_by_label("Scan a part").fill("0000")
+    page.get_by_role("button", name="Pick", exact=True).click()
+    page.get_by_role("button", name=re.compile(r"Pick \d")).click()
+    expect(page.get_by_text("0000 was scanned", exact=False)).to_be_visible()
+    page.get_by_label("Scan a part").fill("")
+    page.get_by_role("button", name=re.compile(r"Pick \d")).click()
+    expect(page.get_by_text("Picked", exact=True)).to_be_visible()
+    page.get_by_role("button", name="Ready").click()
+    expect(page.get_by_role("img", name="QR code of this slip")).to_be_visible()
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_the_parts_that_were_planned_are_offered_before_what_the_van_is_full_of(
+    make: Maker, somebody: Callable[..., Person]
+) -> None:
+    there = company(make)
+    for number in range(40):
+        make.stock(there["wang"].van_place_id, make.part(sku=f"BOLT-{number:02}"), 50)
+    gasket = make.part(sku="GASKET", name="Gasket")
+    order = make.order(
+        there["machine"], title="Gasket blown", parts=[{"part_id": gasket.id, "qty": 1}]
+    )
+    make.visit(there["wang"], order=order, day=today(), arrives_at=at_hour(11))
+    page = somebody(PHONE).sign_in(there["account"])
+    begin_work(page, "Gasket blown")
+    page.get_by_role("button", name="Use a part").click()
+    first = page.get_by_role("dialog").get_by_role("listitem").first
+    expect(first).to_contain_text("Gasket")
+    expect(first.get_by_text("Planned", exact=True)).to_be_visible()
+
+
 def parts_used(unit: Any, there: dict[str, Any]) -> None:
     from core.ids import new_id
     from work import actions as work

@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, it, vi } from 'vitest'
 vi.stubGlobal('localStorage', { getItem: () => null, setItem: () => undefined })
 vi.stubGlobal('navigator', { language: 'en' })
 vi.stubGlobal('document', { documentElement: {} })
-const { inWords, whyRefused } = await import('../src/app/attention')
+const { inWords, plain, sayingName, whyRefused } = await import('../src/app/attention')
 const { skillName } = await import('../src/app/skills')
 const { speak } = await import('../src/app/words.svelte')
 
@@ -24,5 +24,13 @@ describe('what the server wrote down', () => {
     const error = { code: 'skill_missing', message: 'x', details: { skills: 'hydraulics, drone_pilot' } }
     expect(whyRefused(error)).toBe('需要 液压, drone pilot，您没有该技能')
     expect(skillName('hvac')).toBe('空调')
+  })
+
+  it('says codes and moments in words', async () => {
+    await speak('en')
+    const said = { value: { visit_id: 'x', reason: 'parts', text: 'Hose', since: '2026-11-30T08:00:04.980337Z' } }
+    expect(plain(said, 'Asia/Shanghai')).toBe('waiting for parts\nHose\nNov 30, 16:00')
+    expect(plain({ value: { reported: 'visit.hold', by: 'Ann' } })).toBe('Work on hold\nAnn')
+    expect([sayingName('visit.hold'), sayingName('visit.unheard')]).toEqual(['Work on hold', 'visit.unheard'])
   })
 })

@@ -387,8 +387,10 @@ export interface Move {
   name: string
   name_zh: string | null
   qty: number
-  from_place_name: string | null
-  to_place_name: string | null
+  from_place_name: string
+  from_place_kind: string
+  to_place_name: string
+  to_place_kind: string
   reason: string | null
 }
 
@@ -451,8 +453,18 @@ export interface AttentionRow {
   field: string | null
   office_value: unknown
   phone_value: unknown
+  mutation_id: string | null
   message: string
   state: 'open' | 'settled'
+  created_at: string
+  about: {
+    order_id: string | null
+    order_no: string | null
+    title: string | null
+    customer_name: string | null
+    site_name: string | null
+    technician_name: string | null
+  } | null
 }
 
 export interface TimelineItem {
@@ -521,9 +533,10 @@ export const api = {
     post<WorkOrder>(`/v1/requests/${id}/order`, order),
   rejectRequest: (id: string, reason: string) => post(`/v1/requests/${id}/rejection`, { reason }),
 
+  failureCodes: async (): Promise<FailureCode[]> => (await get<List<FailureCode>>('/v1/failure-codes')).items,
   symptoms: async (): Promise<Record<string, Label>> => {
-    const { items } = await get<List<FailureCode>>('/v1/failure-codes')
-    return Object.fromEntries(items.filter((each) => each.level === 'symptom').map((each) => [each.code, each.label]))
+    const codes = await api.failureCodes()
+    return Object.fromEntries(codes.filter((each) => each.level === 'symptom').map((each) => [each.code, each.label]))
   },
   asset: (id: string) => get<Asset>(`/v1/assets/${id}`),
   workOrder: (id: string) => get<WorkOrder>(`/v1/work-orders/${id}`),
@@ -614,6 +627,7 @@ export const api = {
   setDevice: (id: string, state: DeviceState) => put(`/v1/devices/${id}/state`, { state }),
   attention: (signal?: AbortSignal) => get<List<AttentionRow>>('/v1/attention', { limit: 100 }, signal),
   settle: (id: string, keep: 'office' | 'phone') => put(`/v1/attention/${id}/settlement`, { keep }),
+  sayAgain: (id: string) => post(`/v1/attention/${id}/retry`),
 
   places: () => get<List<Place>>('/v1/places', { limit: 200 }),
   stock: (query: { place_id?: string; part_id?: string; cursor?: string | null }, signal?: AbortSignal) =>
@@ -623,7 +637,7 @@ export const api = {
   slips: (signal?: AbortSignal) => get<List<SlipDetail>>('/v1/slips', { limit: 100 }, signal),
   slip: (id: string, signal?: AbortSignal) => get<SlipDetail>(`/v1/slips/${id}`, {}, signal),
   approveSlip: (id: string) => put<IssueSlip>(`/v1/slips/${id}/approval`),
-  pickLine: (id: string, lineId: string, pick: { code: string; qty: number; short_reason?: string }) =>
+  pickLine: (id: string, lineId: string, pick: { code?: string; qty: number; short_reason?: string }) =>
     put<IssueSlip>(`/v1/slips/${id}/lines/${lineId}/pick`, pick),
   readySlip: (id: string) => put<IssueSlip>(`/v1/slips/${id}/readiness`),
   handOverSlip: (id: string) => put<IssueSlip>(`/v1/slips/${id}/hand-over`),

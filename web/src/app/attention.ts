@@ -22,18 +22,33 @@ function unwrapped(value: unknown): unknown {
   return value !== null && typeof value === 'object' && 'value' in value ? value.value : value
 }
 
-function lines(value: unknown, name: string): string[] {
+const MOMENT = /^\d{4}-\d\d-\d\dT\d\d:\d\d/
+
+/** The word for a value that the programs name by a code; none where it is not one of them. */
+function coded(name: string, value: string): string {
+  const key = name === 'reported' ? `say.${value}` : name === 'state' || name === 'outcome' ? `visit.state.${value}` : name === 'reason' ? `hold.${value}` : ''
+  const said = key ? t(key as Word) : key
+  return said === key ? '' : said
+}
+
+/** What a phone says is called. */
+export function sayingName(type: string): string {
+  return coded('reported', type) || type
+}
+
+function lines(value: unknown, name: string, zone: string | undefined): string[] {
   if (value === null || value === undefined || value === '') return []
-  if (Array.isArray(value)) return value.flatMap((each) => lines(each, name))
-  if (typeof value === 'object') return Object.entries(value).flatMap(([key, each]) => lines(each, key))
+  if (Array.isArray(value)) return value.flatMap((each) => lines(each, name, zone))
+  if (typeof value === 'object') return Object.entries(value).flatMap(([key, each]) => lines(each, key, zone))
   // Ids and hashes say nothing to people.
   if (name === 'id' || name.endsWith('_id') || name.includes('sha256') || name === 'seq') return []
-  return [String(value)]
+  const text = String(value)
+  return [coded(name, text) || (MOMENT.test(text) ? dayAndClock(text, zone) : text)]
 }
 
 /** Write a value of either side as a person would read it. */
-export function plain(value: unknown): string {
-  return lines(unwrapped(value), '').join('\n')
+export function plain(value: unknown, zone?: string): string {
+  return lines(unwrapped(value), '', zone).join('\n')
 }
 
 /** Write a value of a field in the words and the time of whoever reads it. */
@@ -41,7 +56,7 @@ export function plainField(field: string | null, value: unknown, zone: string | 
   const bare = unwrapped(value)
   if (field === 'priority' && (bare === 1 || bare === 2 || bare === 3 || bare === 4)) return t(`priority.${bare}`)
   if ((field === 'window_from' || field === 'window_to') && typeof bare === 'string') return dayAndClock(bare, zone)
-  return plain(value)
+  return plain(value, zone)
 }
 
 /** Say a matter in the language of whoever reads it, whatever it was when the server wrote it down. */

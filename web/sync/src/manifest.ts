@@ -100,7 +100,7 @@ export function manifestOf(source: ManifestSource): Manifest {
     outcome: source.outcome,
     checklist: order.checklist.map((item) => ({
       key: item.key,
-      label: inLanguage(item.label, language),
+      label: [inLanguage(item.label, language), item.unit ? `(${item.unit})` : ''].filter(Boolean).join(' '),
       value: sealed(item, visit.answers[item.key], language),
     })),
     parts: [...parts.values()],

@@ -28,7 +28,7 @@ describe('checksums', () => {
 describe('a manifest', () => {
   const order = makeOrder({
     checklist: [
-      { key: 'p', label: { en: 'Pressure', 'zh-CN': '压力' }, kind: 'number', required: true },
+      { key: 'p', label: { en: 'Pressure', 'zh-CN': '压力' }, kind: 'number', unit: 'bar', required: true },
       { key: 'ok', label: { en: 'Runs' }, kind: 'check', required: true },
     ],
   })
@@ -51,9 +51,9 @@ describe('a manifest', () => {
     statement: 'Yes',
   })
 
-  it('holds readings with a fraction as they were written', () => {
+  it('holds readings with a fraction as they were written, with their unit', () => {
     expect(manifest.checklist).toEqual([
-      { key: 'p', label: '压力', value: '2.5' },
+      { key: 'p', label: '压力 (bar)', value: '2.5' },
       { key: 'ok', label: 'Runs', value: true },
     ])
   })

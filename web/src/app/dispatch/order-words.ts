@@ -3,6 +3,7 @@ import type { TimelineItem } from '../api'
 import { clock, dayAndClock, dayIn } from '../time'
 import { t, type Word } from '../words.svelte'
 
+const MINUTE_MS = 60_000
 const HOLDS: Record<string, Word> = {
   customer: 'hold.customer',
   access: 'hold.access',
@@ -36,9 +37,11 @@ export function promiseOf(order: WorkOrder, zone: string | undefined): string[] 
   if (!sla || !order.due_at) return [t('sla.none')]
   const kept = sla.met_at ? t('sla.met', { at: dayAndClock(sla.met_at, zone) }) : ''
   const broken = sla.breached_at ? t('sla.breached', { at: dayAndClock(sla.breached_at, zone) }) : ''
-  const stretches = sla.segments.map(({ since, until, state, reason }) => {
+  const lasted = ({ since, until }: { since: string; until: string | null }): boolean => until === null || Date.parse(until) - Date.parse(since) >= MINUTE_MS
+  // A pause is somebody's word and is told however short it was; that the clock ran for seconds tells nothing.
+  const stretches = sla.segments.filter((each) => each.state === 'paused' || lasted(each)).map(({ since, until, state, reason }) => {
     const short = until !== null && dayIn(zone, new Date(since)) === dayIn(zone, new Date(until))
-    const stretch = until ? `${dayAndClock(since, zone)} – ${short ? clock(until, zone) : dayAndClock(until, zone)}` : dayAndClock(since, zone)
+    const stretch = until && lasted({ since, until }) ? `${dayAndClock(since, zone)} – ${short ? clock(until, zone) : dayAndClock(until, zone)}` : dayAndClock(since, zone)
     if (state === 'paused') return t('sla.paused', { stretch, reason: reason ? named(HOLDS, reason) : '' })
     return t(state === 'running' ? 'sla.running' : 'sla.out_of_hours', { stretch })
   })
