@@ -96,10 +96,12 @@ class Team:
         first = room_for(self.question, self.seed)
         self._load(first)
         self._start(first, known)
-        self._exchange(first)
+        split = count > 1 and first.memory[at.SEEDS] > SPLIT_VISITS
+        if self.question.is_plain or not split:
+            # With thousands of places to try, this would take the time of the search.
+            self._exchange(first)
         if first.memory[at.SEEDS] == 0 or self._share() >= 1:
             return
-        split = count > 1 and first.memory[at.SEEDS] > SPLIT_VISITS
         states = [first]
         for number in range(1, count if not split or self.question.is_plain else 1):
             states.append(room_for(self.question, self.seed * 101 + number))

@@ -71,7 +71,7 @@ def test_the_cost_kept_up_to_date_is_the_cost_counted_afresh() -> None:
 
 @pytest.mark.parametrize("half", [0, 1])
 def test_a_part_prices_its_routes_as_the_whole_does(half: int) -> None:
-    made, state = searched(LARGE, 200)
+    made, state = searched(LARGE, 150)
     q = made.question
     n = int(q.memory[at.VISIT_COUNT])
     days = np.arange(half, len(LARGE.engineers), 2)

@@ -1155,10 +1155,11 @@ def may_come(q, s, u, linked):
 
 
 @native
-def recreate(q, drives, s, first, blink, everywhere, linked):
-    """Put those left out back where each costs least, one after the other.
+def recreate(q, drives, s, first, blink, everywhere, linked, reached, limit):
+    """Put those left out back where each costs least, one after the other; return the price then.
 
-    With `linked` only those that wait for others, which may be there by now.
+    With `linked` only those that wait for others, which may be there by now. `reached` is what all
+    but these and the groups cost; from `limit` on they are left as they are.
     """
     m = q[ENGINEER_COUNT]
     many = m > MANY_ROUTES and not everywhere
@@ -1167,6 +1168,9 @@ def recreate(q, drives, s, first, blink, everywhere, linked):
     count = s[ABSENT]
     left = first
     for k in range(first, count):
+        if reached + group_total(q, s) >= limit:
+            # What was passed is written down anew at the front already.
+            return reached
         u = s[s[ABSENT_] + k]
         if q[HAS_LINKS] == 1 and not may_come(q, s, u, linked):
             s[s[ABSENT_] + left] = u
@@ -1174,7 +1178,8 @@ def recreate(q, drives, s, first, blink, everywhere, linked):
             continue
         s[STAMP] += 1
         stamp = s[STAMP]
-        best = q[row(q, VISITS_, u) + PENALTY]
+        # Nor is a place looked for that would make the step too dear.
+        best = min(q[row(q, VISITS_, u) + PENALTY], 1 + int(limit - reached) - group_total(q, s))
         chosen = -1
         code = -1
         near = 0
@@ -1223,10 +1228,19 @@ def recreate(q, drives, s, first, blink, everywhere, linked):
                 best = price + more
                 chosen = v
                 code = place
-        if chosen < 0 or not add(q, drives, s, chosen, u, code):
+        placed = False
+        if chosen >= 0:
+            reached -= s[s[COST_] + chosen]
+            placed = add(q, drives, s, chosen, u, code)
+            reached += s[s[COST_] + chosen]
+        if not placed:
             s[s[ABSENT_] + left] = u
             left += 1
+            if not linked and not may_come(q, s, u, True):
+                # Who waits for nobody is not tried a second time.
+                reached += q[row(q, VISITS_, u) + PENALTY]
     s[ABSENT] = left
+    return reached
 
 
 @native
@@ -1441,10 +1455,10 @@ def room_for_one(q, drives, s, u, may):
 def fill(q, drives, s, everywhere):
     """Put in what is left out and worth it, greedily; the first plan when there is none."""
     sort_absent(q, drives, s, 0)
-    recreate(q, drives, s, 0, 0.0, everywhere, False)
+    recreate(q, drives, s, 0, 0.0, everywhere, False, 0, float(NEVER))
     if q[HAS_LINKS] == 1:
         for _ in range(3):
-            recreate(q, drives, s, 0, 0.0, everywhere, True)
+            recreate(q, drives, s, 0, 0.0, everywhere, True, 0, float(NEVER))
     for k in range(s[TOUCHED]):
         v = s[s[TOUCHED_] + k]
         s[s[DIRTY_] + v] = 1
@@ -1468,7 +1482,7 @@ def run(q, drives, s, steps, hot, cold, average, longest, blink, room):
         for k in range(known):
             s[s[OLD_ABSENT_] + k] = s[s[ABSENT_] + k]
         before = s[TOTAL]
-        price = before - penalties(q, s) - spread(q, s) - group_total(q, s)
+        roads = before - penalties(q, s) - spread(q, s) - group_total(q, s)
         first = 0
         if known > RETRIED:
             first = known - RETRIED
@@ -1477,15 +1491,24 @@ def run(q, drives, s, steps, hot, cold, average, longest, blink, room):
                 u = s[s[ABSENT_] + k]
                 s[s[ABSENT_] + k] = s[s[ABSENT_] + j]
                 s[s[ABSENT_] + j] = u
+        # A step is given up as soon as it has become too dear.
+        limit = before - heat * math.log(1e-300 + chance(s))
         ruin(q, drives, s, average, longest)
         sort_absent(q, drives, s, first)
-        recreate(q, drives, s, first, blink, False, False)
-        if q[HAS_LINKS] == 1 and s[ABSENT] > first:
-            recreate(q, drives, s, first, blink, False, True)
+        price = roads
         for k in range(s[TOUCHED]):
             price += s[s[COST_] + s[s[TOUCHED_] + k]] - s[s[OLD_COST_] + k]
-        price += penalties(q, s) + spread(q, s) + group_total(q, s)
-        if price < before or price - before < -heat * math.log(1e-300 + chance(s)):
+        for k in range(first):
+            price += q[row(q, VISITS_, s[s[ABSENT_] + k]) + PENALTY]
+        price = recreate(q, drives, s, first, blink, False, False, price, limit)
+        if q[HAS_LINKS] == 1 and s[ABSENT] > first and price + group_total(q, s) < limit:
+            price = recreate(q, drives, s, first, blink, False, True, price, limit)
+        price += group_total(q, s)
+        if price < limit:
+            price = roads + penalties(q, s) + spread(q, s) + group_total(q, s)
+            for k in range(s[TOUCHED]):
+                price += s[s[COST_] + s[s[TOUCHED_] + k]] - s[s[OLD_COST_] + k]
+        if price < limit:
             accepted += 1
             s[TOTAL] = price
             for k in range(s[TOUCHED]):
