@@ -1,5 +1,6 @@
 """Something has happened: the least change is proposed at once, within a budget, and nothing is published."""
 
+import os
 import signal
 import threading
 import time
@@ -359,14 +360,14 @@ def test_whoever_asks_a_planner_that_others_hold_up_is_told_so_before_long(
         assert mine.ask("ready")
         child = mine._child
         assert child is not None
-        child.send_signal(signal.SIGSTOP)
+        os.kill(child.pid, signal.SIGSTOP)
         other = threading.Thread(target=lambda: answers.append(mine.ask("ready")))
         other.start()
         while not mine._lock.locked():
             time.sleep(0.01)
         with pytest.raises(NotReady):
             mine.ask("ready")
-        child.send_signal(signal.SIGCONT)
+        os.kill(child.pid, signal.SIGCONT)
         other.join()
         assert answers == [True], "whoever was first is answered"
         assert mine.ask("ready"), "and whoever asks again"
