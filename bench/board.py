@@ -4,12 +4,10 @@ from datetime import UTC, date, datetime, time, timedelta
 from random import Random
 from zoneinfo import ZoneInfo
 
-from api.app import create_app
 from assets.models import Asset, Site
 from bench.orders import getter, timed
-from bench.places import fresh
+from bench.places import app_on
 from core import clock
-from core.settings import from_environment
 from core.unit import unit_of_work
 from parts.models import Part
 from people import actions as people
@@ -82,11 +80,7 @@ def _order(make: Maker, random: Random, machines: list[Asset], part: Part) -> Wo
 
 def run(kind: str) -> None:
     """Measure on one kind of database."""
-    with fresh(kind) as (database, folder):
-        settings = from_environment(
-            {"FIELDWRIGHT_VAR": str(folder), "FIELDWRIGHT_LIMITS": "off", "FIELDWRIGHT_LOG": "json"}
-        )
-        app = create_app(settings, db=database)
+    with app_on(kind) as (_, app):
         make = Maker()
         account = make.account("dispatcher")
         day = clock.now().date() + timedelta(days=3)

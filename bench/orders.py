@@ -10,12 +10,10 @@ from typing import Any
 import sqlalchemy as sa
 from flask.testing import FlaskClient
 
-from api.app import create_app
-from bench.places import fresh
+from bench.places import app_on
 from core import clock
 from core.database import Database
 from core.ids import new_id
-from core.settings import from_environment
 from core.tenancy import announce
 from tests.makers import PASSWORD, Maker
 from work.models import WorkOrder
@@ -64,11 +62,7 @@ def timed(call: Callable[[], Any]) -> str:
 
 def run(kind: str) -> None:
     """Measure on one kind of database."""
-    with fresh(kind) as (database, folder):
-        settings = from_environment(
-            {"FIELDWRIGHT_VAR": str(folder), "FIELDWRIGHT_LIMITS": "off", "FIELDWRIGHT_LOG": "json"}
-        )
-        app = create_app(settings, db=database)
+    with app_on(kind) as (database, app):
         make = Maker()
         account = make.account("dispatcher")
         fill(database, make)

@@ -8,9 +8,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import sqlalchemy as sa
+from flask import Flask
 
+from api.app import create_app
 from core.database import Database, bind
 from core.migrations import upgrade
+from core.settings import from_environment
 
 SERVER = os.environ.get(
     "FIELDWRIGHT_TEST_DATABASE_URL", "postgresql+psycopg://127.0.0.1:5432/postgres"
@@ -36,6 +39,16 @@ def fresh(kind: str) -> Iterator[tuple[Database, Path]]:
         finally:
             with server.connect() as connection:
                 connection.exec_driver_sql(f"DROP DATABASE IF EXISTS {label} WITH (FORCE)")
+
+
+@contextmanager
+def app_on(kind: str) -> Iterator[tuple[Database, Flask]]:
+    """Give a fresh database of this kind and the whole app on it, without limits."""
+    with fresh(kind) as (database, folder):
+        settings = from_environment(
+            {"FIELDWRIGHT_VAR": str(folder), "FIELDWRIGHT_LIMITS": "off", "FIELDWRIGHT_LOG": "json"}
+        )
+        yield database, create_app(settings, db=database)
 
 
 def _bound(url: str, folder: Path) -> Iterator[tuple[Database, Path]]:

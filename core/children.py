@@ -30,12 +30,16 @@ class Process(Protocol):
     def __exit__(self, *_: Any) -> None: ...
 
 
-def _started(module: str) -> Process:
+def started(module: str, *, errors: bool = True) -> "subprocess.Popen[bytes]":
+    """Return a new process that runs `python -m module`, with pipes to it.
+
+    Without `errors` what it writes to standard error goes where ours goes.
+    """
     return subprocess.Popen(  # noqa: S603 - our own module, no shell
         [sys.executable, "-m", module],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stderr=subprocess.PIPE if errors else None,
         cwd=_ROOT,
     )
 
@@ -47,7 +51,7 @@ def in_child(
     timeout: float,
     on_line: Callable[[bytes], None],
     on_tick: Callable[[], None] = lambda: None,
-    start: Callable[[str], Process] = _started,
+    start: Callable[[str], Process] = started,
 ) -> None:
     """Run `python -m module` with the document on its input and hand over each line it writes.
 

@@ -17,6 +17,7 @@ from dispatch.actuals import learned_for
 from dispatch.asking import Asking
 from dispatch.days import Away, Day, Pieces, Terms, name_of, part_ids, pieces_of
 from dispatch.engine.problem import Place, Problem
+from dispatch.lines import ORDER, SITE, VISIT
 from dispatch.models import AbsenceKind, PlanningRules
 from dispatch.queries import absences, planning_rules, today_of
 from dispatch.travel.roads import KNOWN_ONLY_S, Laid, roads
@@ -169,36 +170,10 @@ def for_planning() -> Any:
     order = joinedload(Visit.order)
     return select(Visit).options(
         load_only(
-            Visit.no,
-            Visit.version,
-            Visit.order_id,
-            Visit.technician_id,
-            Visit.state,
-            Visit.day,
-            Visit.arrives_at,
-            Visit.departs_at,
-            Visit.travel_s,
-            Visit.position,
-            Visit.duration_min,
-            Visit.window_from,
-            Visit.window_to,
-            Visit.locked,
-            Visit.start_locked,
-            Visit.travel_started_at,
-            Visit.arrived_at,
-            Visit.work_started_at,
+            *VISIT, Visit.no, Visit.order_id, Visit.departs_at, Visit.travel_s, Visit.position
         ),
-        order.load_only(
-            WorkOrder.title,
-            WorkOrder.kind,
-            WorkOrder.customer_id,
-            WorkOrder.site_id,
-            WorkOrder.priority,
-            WorkOrder.due_at,
-            WorkOrder.skills,
-            WorkOrder.parts,
-        ),
-        order.joinedload(WorkOrder.site).load_only(Site.lat, Site.lng, Site.territory),
+        order.load_only(*ORDER),
+        order.joinedload(WorkOrder.site).load_only(*SITE),
     )
 
 

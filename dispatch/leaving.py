@@ -14,14 +14,13 @@ from dispatch.engine.problem import LARGEST_PENALTY, PRIORITIES, Visit, Weights
 def priced(visits: Sequence[Visit], weights: Weights, ends_s: int) -> list[Visit]:
     """Return the visits with their prices for being left out of days that end then."""
     late = [weights.lateness(visit, ends_s) for visit in visits]
-    least = dict.fromkeys(PRIORITIES, 0)
-    for priority in sorted(PRIORITIES, reverse=True):
-        mine = [
-            cost for visit, cost in zip(visits, late, strict=True) if visit.priority == priority
-        ]
-        for higher in PRIORITIES:
-            if higher < priority:
-                least[higher] = max(least[higher], *mine, 0)
+    least = {
+        priority: max(
+            (cost for visit, cost in zip(visits, late, strict=True) if visit.priority > priority),
+            default=0,
+        )
+        for priority in PRIORITIES
+    }
     found = []
     for visit, cost in zip(visits, late, strict=True):
         more = max(cost, least[visit.priority])

@@ -61,7 +61,8 @@ class VisitLine:
     work_started_at: datetime | None
 
 
-_VISIT = (
+# What a plan has to know of a visit, its order and its site: the columns of the lines above.
+VISIT = (
     Visit.id,
     Visit.version,
     Visit.technician_id,
@@ -77,7 +78,7 @@ _VISIT = (
     Visit.arrived_at,
     Visit.work_started_at,
 )
-_ORDER = (
+ORDER = (
     WorkOrder.title,
     WorkOrder.kind,
     WorkOrder.customer_id,
@@ -87,19 +88,19 @@ _ORDER = (
     WorkOrder.skills,
     WorkOrder.parts,
 )
-_SITE = (Site.lat, Site.lng, Site.territory)
+SITE = (Site.lat, Site.lng, Site.territory)
 
 
 def lines(unit: Unit, *where: ColumnElement[bool]) -> Iterator[VisitLine]:
     """Return the visits for which all of this holds, in the order of their numbers."""
     query = (
-        select(*_VISIT, *_ORDER, *_SITE)
+        select(*VISIT, *ORDER, *SITE)
         .join(WorkOrder, (WorkOrder.org_id == Visit.org_id) & (WorkOrder.id == Visit.order_id))
         .join(Site, (Site.org_id == WorkOrder.org_id) & (Site.id == WorkOrder.site_id))
         .where(*where)
         .order_by(Visit.no)
     )
-    visit, order = len(_VISIT), len(_VISIT) + len(_ORDER)
+    visit, order = len(VISIT), len(VISIT) + len(ORDER)
     for row in unit.session.execute(query):
         values: Sequence[Any] = row
         of_order = OrderLine(SiteLine(*values[order:]), *values[visit:order])

@@ -20,6 +20,8 @@ from typing import IO, Self
 
 import orjson
 
+from core.children import started
+
 # A machine with its hands full takes its time to load the search.
 LOADING_S = 120.0
 # Who has not been asked for so long gives the memory back.
@@ -104,10 +106,7 @@ class Nursery:
             self._opened(idle_s)
 
     def start(self, module: str, *, errors: bool = True) -> "Child | subprocess.Popen[bytes]":
-        """Return a process that runs this module of the planner, with pipes to it.
-
-        Without `errors` what it writes to standard error goes where ours goes.
-        """
+        """Return a process that runs this module of the planner, with pipes to it; see `started`."""
         for _ in range(2):
             with self._lock:
                 control = self._opened(IDLE_S)
@@ -116,13 +115,7 @@ class Nursery:
             except (OSError, EOFError):
                 # It had its time, or was killed.
                 self._forget(control)
-        return subprocess.Popen(  # noqa: S603 - our own module, no shell
-            [sys.executable, "-m", module],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE if errors else None,
-            cwd=_ROOT,
-        )
+        return started(module, errors=errors)
 
     def close(self) -> None:
         """Let the loaded process go; its children end by themselves."""

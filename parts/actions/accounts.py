@@ -10,10 +10,12 @@ from sqlalchemy import select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from core import clock
+from core.errors import Conflict
 from core.unit import Unit
 from parts.models import (
     GOOD,
     MAY_OWE,
+    Part,
     Place,
     PlaceKind,
     Reservation,
@@ -23,9 +25,6 @@ from parts.models import (
 )
 
 Held = dict[UUID, StockAccount]
-# What is said where two rooms of the books refuse for the same reason.
-REUSED = "This id was already used for something else."
-TOO_FEW = "Only {available} are available."
 
 
 def hold(unit: Unit, wanted: Iterable[tuple[Place, UUID]]) -> Held:
@@ -93,3 +92,21 @@ def let_expired_go(unit: Unit, account: StockAccount) -> None:
     )
     for reservation in unit.session.scalars(query).all():
         use_up(reservation, account, reservation.qty_open)
+
+
+def check_free(account: StockAccount, part: Part, place: Place, qty: int) -> None:
+    """Raise Conflict when fewer pieces than that are there and kept for nothing."""
+    free = account.on_hand - account.reserved
+    if free < qty:
+        raise Conflict(
+            "Only {available} are available.",
+            available=free,
+            wanted=qty,
+            sku=part.sku,
+            place=place.name,
+        )
+
+
+def reused(id: UUID) -> Conflict:
+    """Return the refusal of an id that stands for another movement."""
+    return Conflict("This id was already used for something else.", code="key_reused", id=str(id))

@@ -11,9 +11,9 @@ from uuid import UUID, uuid5
 from sqlalchemy import select
 
 from core import clock
-from core.errors import Conflict, Invalid
+from core.errors import Invalid
 from core.unit import Unit
-from parts.actions.accounts import REUSED, TOO_FEW, Held, hold, let_expired_go, use_up
+from parts.actions.accounts import Held, check_free, hold, let_expired_go, reused, use_up
 from parts.events import VanRanLow
 from parts.models import (
     Discrepancy,
@@ -73,20 +73,13 @@ def post(
             known.reference_id,
         )
         if said != (part.id, give.id, take.id, qty, kind, reference_id):
-            raise Conflict(REUSED, code="key_reused", id=str(id))
+            raise reused(id)
         return known
     if reservation is not None:
         use_up(reservation, give, qty)
     if not give.may_owe and give.on_hand - give.reserved < qty:
         let_expired_go(unit, give)
-        if give.on_hand - give.reserved < qty:
-            raise Conflict(
-                TOO_FEW,
-                available=give.on_hand - give.reserved,
-                wanted=qty,
-                sku=part.sku,
-                place=source.name,
-            )
+        check_free(give, part, source, qty)
 
     transfer = unit.append(
         StockTransfer,

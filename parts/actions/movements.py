@@ -7,7 +7,7 @@ from sqlalchemy import func, select
 
 from core.errors import Conflict, Invalid
 from core.unit import Unit
-from parts.actions.accounts import REUSED, hold
+from parts.actions.accounts import hold, reused
 from parts.actions.catalogue import house_place
 from parts.actions.ledger import post
 from parts.models import (
@@ -48,7 +48,7 @@ def receive_goods(
         if known is None:
             part.cost_micro = _average(unit, part, qty, unit_cost_micro)
         elif known.value_micro != value:
-            raise Conflict(REUSED, code="key_reused", id=str(id))
+            raise reused(id)
     supplier = house_place(unit, PlaceKind.SUPPLIER, "Suppliers")
     return post(
         unit,
@@ -147,7 +147,7 @@ def adjust_stock(
     account = held[account_id_of(place.id, part.id)]
     if (known := unit.get(StockTransfer, id)) is not None:
         if account.id not in (known.source_id, known.target_id) or known.kind != "adjust":
-            raise Conflict(REUSED, code="key_reused", id=str(id))
+            raise reused(id)
         return known
     delta = (
         counted - _position_at(unit, account, place, unit.happened_at)

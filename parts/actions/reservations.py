@@ -5,10 +5,10 @@ from uuid import UUID
 
 from sqlalchemy import select
 
-from core.errors import Conflict, Invalid
+from core.errors import Invalid
 from core.ids import new_id
 from core.unit import Unit
-from parts.actions.accounts import TOO_FEW, Held, hold, let_expired_go, use_up
+from parts.actions.accounts import Held, check_free, hold, let_expired_go, use_up
 from parts.actions.ledger import write_van_stock
 from parts.models import (
     Part,
@@ -40,14 +40,7 @@ def reserve(
     held = held if held is not None else hold(unit, [(place, part.id)])
     account = held[account_id_of(place.id, part.id)]
     let_expired_go(unit, account)
-    if account.on_hand - account.reserved < qty:
-        raise Conflict(
-            TOO_FEW,
-            available=account.on_hand - account.reserved,
-            wanted=qty,
-            sku=part.sku,
-            place=place.name,
-        )
+    check_free(account, part, place, qty)
     account.reserved += qty
     reservation = unit.add(
         Reservation(

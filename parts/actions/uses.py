@@ -7,10 +7,10 @@ from uuid import UUID, uuid5
 
 from sqlalchemy import select
 
-from core.errors import Conflict, Invalid
+from core.errors import Invalid
 from core.ids import new_id
 from core.unit import Unit
-from parts.actions.accounts import REUSED, hold, locked, open_accounts
+from parts.actions.accounts import hold, locked, open_accounts, reused
 from parts.actions.catalogue import asset_place, unexplained_place
 from parts.actions.ledger import open_discrepancy, post, write_van_stock
 from parts.actions.reservations import break_reservations
@@ -195,7 +195,7 @@ def _used_before(
         for transfer in done
     )
     if not same or sum(transfer.qty for transfer in done) != qty:
-        raise Conflict(REUSED, code="key_reused", id=str(use_id))
+        raise reused(use_id)
     opened = unit.session.scalar(
         select(Discrepancy.id).where(Discrepancy.opened_by_transfer == rest_id)
     )

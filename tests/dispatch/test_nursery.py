@@ -58,9 +58,9 @@ def runs(pid: int) -> bool:
     return True
 
 
-def loader_of(child: Child) -> int:
-    """Return the process that has forked this child."""
-    with open(f"/proc/{child.pid}/stat", encoding="ascii") as stat:
+def loader_of(pid: int) -> int:
+    """Return the process that has forked this one."""
+    with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
         return int(stat.read().rpartition(")")[2].split()[1])
 
 
@@ -78,7 +78,7 @@ def test_the_same_question_has_the_same_answer_in_every_child(loaded: Nursery) -
 
 def test_a_loaded_planner_that_was_killed_is_loaded_anew(loaded: Nursery) -> None:
     with asking(loaded) as child:
-        os.kill(loader_of(child), signal.SIGKILL)
+        os.kill(loader_of(child.pid), signal.SIGKILL)
         child.kill()
     assert child.returncode == -signal.SIGKILL
     assert planned(loaded, iterations=50)["routes"]
@@ -119,14 +119,14 @@ def test_a_child_goes_by_the_settings_of_now(
 
 def test_a_fork_of_ours_asks_the_planner_that_is_loaded_already(loaded: Nursery) -> None:
     with asking(loaded) as child:
-        known = loader_of(child)
+        known = loader_of(child.pid)
         child.kill()
     fork = os.fork()
     if fork == 0:
         code = 1
         try:
             with asking(loaded) as mine:
-                code = 0 if loader_of(mine) == known else 2
+                code = 0 if loader_of(mine.pid) == known else 2
                 mine.kill()
         finally:
             os._exit(code)
@@ -146,8 +146,7 @@ def test_it_goes_when_whoever_loaded_it_is_killed() -> None:
     ) as owner:
         assert owner.stdout is not None
         child = int(owner.stdout.readline())
-        with open(f"/proc/{child}/stat", encoding="ascii") as stat:
-            loader = int(stat.read().rpartition(")")[2].split()[1])
+        loader = loader_of(child)
         owner.kill()
     assert until(lambda: not runs(loader) and not runs(child))
 
@@ -157,11 +156,11 @@ def test_it_goes_when_nobody_asks_and_comes_back_when_somebody_does() -> None:
     try:
         mine.open(idle_s=0.2)
         with asking(mine) as child:
-            first = loader_of(child)
-            assert until(lambda: not runs(first) or loader_of(child) != first)
+            first = loader_of(child.pid)
+            assert until(lambda: not runs(first) or loader_of(child.pid) != first)
             child.kill()
         with asking(mine) as child:
-            assert loader_of(child) != first
+            assert loader_of(child.pid) != first
             child.kill()
     finally:
         mine.close()
